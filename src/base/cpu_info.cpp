@@ -1,0 +1,125 @@
+#include "base/cpu_info.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace hearth {
+
+namespace {
+
+#if defined(__x86_64__)
+
+uint64_t enabled_state() {  // XCR0: which register files the operating system saves
+  uint32_t low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t{high} << 32 | low;
+}
+
+bool amx_permitted() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+uint32_t probe() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+  const bool osxsave = c >> 27 & 1, fma = c >> 12 & 1, f16c = c >> 29 & 1;
+  if (!osxsave) return 0;
+  const uint64_t state = enabled_state();
+  const bool ymm = (state & 0x6) == 0x6, zmm = (state & 0xE6) == 0xE6, tiles = (state >> 17 & 3) == 3;
+  unsigned a7 = 0, b7 = 0, c7 = 0, d7 = 0, a71 = 0, b71 = 0, c71 = 0, d71 = 0;
+  if (!__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7)) return 0;
+  if (a7 >= 1) __get_cpuid_count(7, 1, &a71, &b71, &c71, &d71);
+  uint32_t found = 0;
+  if (ymm && fma && f16c && (b7 >> 5 & 1)) found |= kCpuAvx2;
+  if ((found & kCpuAvx2) && (a71 >> 4 & 1)) found |= kCpuAvxVnni;
+  const bool foundation = (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 30 & 1) && (b7 >> 31 & 1);
+  if ((found & kCpuAvx2) && zmm && foundation) found |= kCpuAvx512;
+  if ((found & kCpuAvx512) && (c7 >> 11 & 1)) found |= kCpuAvx512Vnni;
+  if ((found & kCpuAvx512) && (a71 >> 5 & 1)) found |= kCpuAvx512Bf16;
+  if ((found & kCpuAvx512) && tiles && (d7 >> 24 & 1) && amx_permitted()) {
+    if (d7 >> 25 & 1) found |= kCpuAmxInt8;
+    if (d7 >> 22 & 1) found |= kCpuAmxBf16;
+  }
+  return found;
+}
+
+#else
+
+uint32_t probe() { return 0; }
+
+#endif
+
+// The first number in a one-line kernel file, or `fallback` ("max" and absent files give the fallback).
+double number_in(const char* path, double fallback) {
+  std::ifstream file(path);
+  double value = 0;
+  return file >> value ? value : fallback;
+}
+
+}  // namespace
+
+uint32_t cpu_features() {
+  static const uint32_t features = probe();
+  return features;
+}
+
+std::string cpu_feature_names(uint32_t features) {
+  static constexpr std::pair<uint32_t, const char*> kNames[] = {
+      {kCpuAvx2, "avx2"},         {kCpuAvxVnni, "avx_vnni"},        {kCpuAvx512, "avx512"},   {kCpuAvx512Vnni, "avx512_vnni"},
+      {kCpuAvx512Bf16, "avx512_bf16"}, {kCpuAmxInt8, "amx_int8"}, {kCpuAmxBf16, "amx_bf16"},
+  };
+  std::string out;
+  for (const auto& [bit, name] : kNames)
+    if (features & bit) out += (out.empty() ? "" : " ") + std::string(name);
+  return out.empty() ? "baseline" : out;
+}
+
+std::string cpu_model_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+  return "unknown processor";
+}
+
+unsigned granted_cpus() {
+  cpu_set_t mask;
+  unsigned granted = 1;
+  if (::sched_getaffinity(0, sizeof mask, &mask) == 0) granted = static_cast<unsigned>(CPU_COUNT(&mask));
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (file >> quota >> period && period > 0)
+    granted = std::min(granted, static_cast<unsigned>(std::max(1.0, std::floor(quota / period))));
+  return std::max(1u, granted);
+}
+
+uint64_t total_memory_bytes() {
+  const auto physical = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  return static_cast<uint64_t>(std::min(physical, number_in("/sys/fs/cgroup/memory.max", physical)));
+}
+
+uint64_t resident_memory_bytes() {
+  std::ifstream file("/proc/self/statm");
+  uint64_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
+uint64_t peak_memory_bytes() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace hearth

@@ -1,0 +1,142 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace hearth {
+
+namespace {
+
+std::string reason() { return std::strerror(errno); }
+
+// An open descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Result<int> open_for_reading(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  if (errno == ENOENT || errno == ENOTDIR) return fail(ErrorCode::kNotFound, "{}: no such file", path);
+  return fail(ErrorCode::kIo, "{}: cannot be opened: {}", path, reason());
+}
+
+class AddressableSource : public ByteSource {
+ public:
+  AddressableSource(std::string name, std::span<const std::byte> bytes) : name_(std::move(name)), bytes_(bytes) {}
+  std::string_view name() const override { return name_; }
+  uint64_t size() const override { return bytes_.size(); }
+  std::span<const std::byte> mapped() const override { return bytes_; }
+  Result<void> read(uint64_t offset, std::span<std::byte> out) const override {
+    if (offset > bytes_.size() || out.size() > bytes_.size() - offset)
+      return fail(ErrorCode::kBadFile, "{}: {} bytes at offset {} reach past the end ({} bytes); the file is truncated",
+                  name_, out.size(), offset, bytes_.size());
+    if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    return {};
+  }
+
+ protected:
+  std::string name_;
+  std::span<const std::byte> bytes_;
+};
+
+class MappedFile final : public AddressableSource {
+ public:
+  using AddressableSource::AddressableSource;
+  ~MappedFile() override { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
+};
+
+class MemorySource final : public AddressableSource {
+ public:
+  MemorySource(std::string name, std::vector<std::byte> bytes)
+      : AddressableSource(std::move(name), {}), storage_(std::move(bytes)) {
+    bytes_ = storage_;
+  }
+
+ private:
+  std::vector<std::byte> storage_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<ByteSource>> map_file(const std::string& path) {
+  HEARTH_TRY(fd, open_for_reading(path));
+  const Descriptor file(fd);
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0) return fail(ErrorCode::kIo, "{}: {}", path, reason());
+  if (!S_ISREG(facts.st_mode)) return fail(ErrorCode::kBadFile, "{}: is not a regular file", path);
+  if (facts.st_size == 0) return fail(ErrorCode::kBadFile, "{}: the file is empty", path);
+  const auto size = static_cast<size_t>(facts.st_size);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (memory == MAP_FAILED) return fail(ErrorCode::kIo, "{}: cannot be mapped: {}", path, reason());
+  return std::make_shared<MappedFile>(path, std::span(static_cast<const std::byte*>(memory), size));
+}
+
+std::shared_ptr<ByteSource> memory_source(std::string name, std::vector<std::byte> bytes) {
+  return std::make_shared<MemorySource>(std::move(name), std::move(bytes));
+}
+
+Result<std::string> read_text_file(const std::string& path, uint64_t limit) {
+  HEARTH_TRY(fd, open_for_reading(path));
+  const Descriptor file(fd);
+  std::string out;
+  char chunk[1 << 16];
+  while (true) {
+    const ssize_t n = ::read(fd, chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(ErrorCode::kIo, "{}: cannot be read: {}", path, reason());
+    if (n == 0) return out;
+    if (out.size() + static_cast<size_t>(n) > limit)
+      return fail(ErrorCode::kDoesNotFit, "{}: is larger than {} bytes", path, limit);
+    out.append(chunk, static_cast<size_t>(n));
+  }
+}
+
+Result<void> write_file(const std::string& path, std::string_view content) {
+  const std::string part = path + ".part";
+  const Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (file.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, reason());
+  while (!content.empty()) {
+    const ssize_t n = ::write(file.get(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const std::string why = reason();
+      ::unlink(part.c_str());
+      return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
+    }
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  if (::fsync(file.get()) != 0 || ::rename(part.c_str(), path.c_str()) != 0) {
+    const std::string why = reason();
+    ::unlink(part.c_str());
+    return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
+  }
+  return {};
+}
+
+bool is_folder(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+bool file_exists(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0;
+}
+
+}  // namespace hearth

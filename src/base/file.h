@@ -1,0 +1,43 @@
+#pragma once
+// Where bytes come from. The same header parser reads a mapped file, a memory buffer or a remote file by ranges.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hearth {
+
+// A named run of bytes with random access. Implementations are immutable and safe to read from several threads.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  virtual std::string_view name() const = 0;  // for error sentences
+  virtual uint64_t size() const = 0;
+
+  // Fills `out` from `offset`. Errors: kBadFile when the range reaches past the end, kIo when reading fails.
+  virtual Result<void> read(uint64_t offset, std::span<std::byte> out) const = 0;
+
+  // All bytes where they are addressable (mapped file, memory), else empty. Valid as long as the source lives.
+  virtual std::span<const std::byte> mapped() const { return {}; }
+};
+
+// Maps the file read-only. Errors: kNotFound, kIo; a folder or an empty file is kBadFile.
+Result<std::shared_ptr<ByteSource>> map_file(const std::string& path);
+
+std::shared_ptr<ByteSource> memory_source(std::string name, std::vector<std::byte> bytes);
+
+// The whole file as text. Errors: kNotFound, kIo, kDoesNotFit above `limit` bytes.
+Result<std::string> read_text_file(const std::string& path, uint64_t limit = uint64_t{1} << 30);
+
+// Writes through a neighbouring file and renames, so that readers see the old content or the new. Errors: kCannotCreate.
+Result<void> write_file(const std::string& path, std::string_view content);
+
+bool is_folder(const std::string& path);
+bool file_exists(const std::string& path);
+
+}  // namespace hearth
