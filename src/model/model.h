@@ -1,0 +1,59 @@
+#pragma once
+// A loaded model: a plan, its weights in a backend, and one step of arithmetic. It allocates no cache: it says what a page
+// and a slot must hold, and is handed views of them.
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "checkpoint/checkpoint.h"
+#include "model/arch.h"
+#include "ops/backend.h"
+
+namespace hearth::model {
+
+// What one page and one slot of a sequence must hold, layer by layer.
+struct StateShape {
+  struct KvSpec {
+    uint32_t layer, group, kv_heads, k_dim, v_dim;
+  };
+  struct SlotSpec {
+    uint32_t layer, floats;
+  };
+  std::vector<KvSpec> kv;       // attention layers, ascending
+  std::vector<SlotSpec> slots;  // recurrent layers, ascending
+  std::vector<uint32_t> group_windows;  // [group]: the window of its layers, 0 = unbounded
+};
+
+// The same, resolved to memory by the engine's cache: one entry per entry of StateShape.
+struct StateView {
+  std::span<const ops::KvLayer> kv;
+  std::span<const ops::SlotLayer> slots;
+};
+
+struct LoadOptions {
+  uint32_t context = 0;  // tokens a sequence may reach; 0: the model's own limit. Long-rope models choose factors by it.
+  std::function<void(uint64_t done, uint64_t total)> progress;  // bytes packed, called from the loading thread
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const ModelPlan& plan() const = 0;
+  virtual const StateShape& state_shape() const = 0;
+  virtual uint64_t weight_bytes() const = 0;  // resident, in the backend
+
+  // Runs the step: appends to the caches and writes logits (step.logit_rows.size(), vocab). One call at a time.
+  virtual void forward(const ops::Step& step, const StateView& state, ops::Matrix logits) = 0;
+};
+
+// The plan alone, from metadata (and the names of tensors where only they tell, such as a tied head). Errors: kUnsupported
+// names an unknown architecture and the known ones; kBadFile the key.
+Result<ModelPlan> read_plan(const checkpoint::Checkpoint& files, uint32_t context = 0);
+
+// Checks every tensor's shape against the plan, packs the weights. Errors name the tensor and both shapes. The model keeps
+// no reference to `files`; `backend` must outlive it.
+Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend, const LoadOptions& options = {});
+
+}  // namespace hearth::model

@@ -1,0 +1,62 @@
+#pragma once
+// A device that can hold weights and run the operations of ops.h. Calls of one Backend are made by one thread at a time;
+// the backend uses its own threads inside. Operations never allocate for good: scratch grows to the largest step and stays.
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "ops/ops.h"
+#include "tensor/buffer.h"
+
+namespace hearth::ops {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;  // "cpu", "reference"
+  virtual std::string summary() const = 0;    // "cpu: avx512 kernels, 2 threads"
+
+  // Re-lays the parts, stacked along rows (fused q/k/v), without changing a value. Parts share their column count.
+  // Errors: kUnsupported names the format.
+  virtual Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) = 0;
+
+  // Zeroed memory for activations, caches and vectors.
+  virtual Buffer allocate(size_t bytes) = 0;
+
+  virtual void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) = 0;
+  virtual void matmul(const Weight& weight, ConstMatrix x, Matrix out, const MatmulOptions& options) = 0;
+  virtual void norm(ConstMatrix x, Matrix out, const NormOptions& options) = 0;  // out may be x
+  virtual void rope(Matrix x, ConstMatrix angles, const RopeOptions& options) = 0;
+
+  // Writes k (rows, kv_heads * k_dim) and v into the pages of each row's sequence.
+  virtual void kv_append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& step) = 0;
+  // q: (rows, heads * k_dim), out: (rows, heads * v_dim). The step's own keys and values are already appended.
+  virtual void attention(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out,
+                         const AttentionOptions& options) = 0;
+
+  // out = activation(gate) * up; out may be either.
+  virtual void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) = 0;
+  virtual void activate(Matrix x, Activation activation) = 0;
+  virtual void add(Matrix target, ConstMatrix x, float scale) = 0;  // target += scale * x
+  virtual void scale(Matrix x, float factor) = 0;
+  virtual void softcap(Matrix x, float cap) = 0;                    // x = cap * tanh(x / cap)
+  virtual void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) = 0;
+
+  // routes: rows * options.active entries, row after row, best first.
+  virtual void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) = 0;
+  // out[r] = sum over r's routes of weight * expert(x[r]); routes as above, `active` per row.
+  virtual void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active,
+                       Matrix out, Activation activation, uint32_t generated_rows) = 0;
+
+  // Gated short convolution (LFM2): x is (rows, 3 * width) = [b | c | v]; with u = b * v, out = c * causal_conv(u), where
+  // causal_conv(u)[t] = sum_i kernel[channel][i] * u[t - (taps - 1) + i] (+ bias). The slot keeps the last taps - 1 values
+  // of u of its sequence, oldest first: [taps - 1][width].
+  virtual void short_conv(ConstMatrix x, const float* kernel, const float* bias, uint32_t taps, const SlotLayer& layer,
+                          const Step& step, Matrix out) = 0;
+};
+
+}  // namespace hearth::ops

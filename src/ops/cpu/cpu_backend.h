@@ -1,0 +1,17 @@
+#pragma once
+// The CPU backend: packed layouts, kernels per layout and instruction set chosen best-first at start (HEARTH_ISA forces one).
+#include <memory>
+
+#include "ops/backend.h"
+
+namespace hearth::ops::cpu {
+
+struct CpuOptions {
+  unsigned threads = 0;   // 0: all granted processors
+  std::string isa;        // "", or a kernel table's name ("scalar", "avx2", "avx512"); "" also reads HEARTH_ISA
+};
+
+// Errors: kConfig when the named instruction set is unknown or this machine lacks it.
+Result<std::unique_ptr<Backend>> make_backend(const CpuOptions& options = {});
+
+}  // namespace hearth::ops::cpu

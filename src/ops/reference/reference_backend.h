@@ -1,0 +1,11 @@
+#pragma once
+// The oracle: every operation as its definition reads, in f32 over decoded weights, one thread, no cleverness.
+#include <memory>
+
+#include "ops/backend.h"
+
+namespace hearth::ops::reference {
+
+std::unique_ptr<Backend> make_backend();
+
+}  // namespace hearth::ops::reference
