@@ -9,7 +9,7 @@ namespace hearth::ops {
 struct SequenceRows {
   uint32_t first_row = 0, rows = 0;  // rows [first_row, first_row + rows) of every matrix of the step, in token order
   uint32_t past = 0;                 // tokens of this sequence already in the cache: row i has cache position past + i
-  std::span<const std::span<const uint32_t>> pages;  // [group]: the sequence's pages, covering past + rows tokens
+  std::span<const std::span<const uint32_t>> pages = {};  // [group]: the sequence's pages, covering past + rows tokens
   uint32_t slot = 0;                 // its recurrent state
 };
 
@@ -17,11 +17,11 @@ struct SequenceRows {
 // rest are prompt tokens and go through the prefill kernels, even a single one. So a token's result does not depend on the
 // batch it met (docs/architecture.md, "The same answer").
 struct Step {
-  std::span<const int32_t> tokens;         // one per row
-  std::span<const int32_t> positions;      // one per row, for rotary embeddings
-  std::span<const SequenceRows> sequences; // ordered: those with generated rows first
+  std::span<const int32_t> tokens = {};        // one per row
+  std::span<const int32_t> positions = {};     // one per row, for rotary embeddings
+  std::span<const SequenceRows> sequences = {}; // ordered: those with generated rows first
   uint32_t generated_rows = 0;
-  std::span<const uint32_t> logit_rows;    // rows whose logits are wanted, ascending
+  std::span<const uint32_t> logit_rows = {};   // rows whose logits are wanted, ascending
 
   uint32_t rows() const { return static_cast<uint32_t>(tokens.size()); }
 };

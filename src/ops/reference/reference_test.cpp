@@ -1,0 +1,238 @@
+// The oracle against cases worked out by hand.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "ops/reference/reference_backend.h"
+#include "tensor/half.h"
+
+namespace hearth::ops::reference {
+namespace {
+
+using Values = std::vector<float>;
+
+// Two formats of our own, so that these tests depend on no codec: plain floats, and pairs of int8 halves.
+quant::Format made_format(uint32_t values, uint32_t bytes, decltype(quant::Format::decode) decode) {
+  quant::Format format{};
+  format.name = "made up";
+  format.block_values = values;
+  format.block_bytes = bytes;
+  format.decode = decode;
+  return format;
+}
+const quant::Format kPlain = made_format(
+    1, 4, [](const std::byte* in, size_t blocks, float* out) { std::memcpy(out, in, blocks * sizeof(float)); });
+const quant::Format kHalves = made_format(2, 2, [](const std::byte* in, size_t blocks, float* out) {
+  for (size_t i = 0; i < 2 * blocks; ++i) out[i] = static_cast<int8_t>(in[i]) * 0.5f;
+});
+
+WeightSource plain(const Values& values, uint32_t rows, uint32_t columns) {
+  return {"w", &kPlain, std::as_bytes(std::span(values)), rows, columns};
+}
+
+Matrix view(Values& values, uint32_t rows, uint32_t columns) { return {values.data(), rows, columns, columns}; }
+ConstMatrix view(const Values& values, uint32_t rows, uint32_t columns) { return {values.data(), rows, columns, columns}; }
+
+std::unique_ptr<Weight> pack(Backend& backend, const WeightSource& source) {
+  auto weight = backend.pack({&source, 1});
+  EXPECT_TRUE(weight.has_value());
+  return std::move(*weight);
+}
+
+void expect_values(const Values& got, const Values& wanted, float tolerance = 1e-6f) {
+  ASSERT_EQ(got.size(), wanted.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], wanted[i], tolerance) << "value " << i;
+}
+
+class ReferenceTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Backend> backend = make_backend();
+};
+
+TEST_F(ReferenceTest, MatmulStacksPartsOfDifferentFormats) {
+  const Values top = {1, 2, 3, 4};
+  const std::array<int8_t, 4> bottom = {2, -2, 6, 1};  // rows (1, -1) and (3, 0.5)
+  const WeightSource parts[] = {plain(top, 2, 2), {"b", &kHalves, std::as_bytes(std::span(bottom)), 2, 2}};
+  const auto weight = backend->pack(parts);
+  ASSERT_TRUE(weight.has_value());
+  EXPECT_EQ((*weight)->rows, 4u);
+  EXPECT_EQ((*weight)->format_name, "mixed");
+  const Values x = {1, 1, 0, 2};
+  Values out(8);
+  backend->matmul(**weight, view(x, 2, 2), view(out, 2, 4), {});
+  expect_values(out, {3, 7, 0, 3.5f, 4, 8, -2, 1});
+}
+
+TEST_F(ReferenceTest, MatmulAddsBiasAndAccumulates) {
+  const Values w = {1, 2, 3, 4}, x = {10, 1}, bias = {0.5f, -1};
+  const auto weight = pack(*backend, plain(w, 2, 2));
+  Values out = {100, 200};
+  backend->matmul(*weight, view(x, 1, 2), view(out, 1, 2), {.bias = bias.data(), .accumulate = true});
+  expect_values(out, {112.5f, 233});
+}
+
+TEST_F(ReferenceTest, PackRefusesWhatDoesNotFit) {
+  const Values w = {1, 2, 3};
+  const WeightSource short_bytes{"short", &kPlain, std::as_bytes(std::span(w)), 2, 2};
+  const auto refused = backend->pack({&short_bytes, 1});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kBadFile);
+  EXPECT_NE(refused.error().message.find("short has 12 bytes"), std::string::npos) << refused.error().message;
+  const WeightSource odd{"odd", &kHalves, std::as_bytes(std::span(w)).first(3), 1, 3};
+  ASSERT_FALSE(backend->pack({&odd, 1}).has_value());
+  const WeightSource unequal[] = {plain(w, 1, 3), plain(w, 3, 1)};
+  ASSERT_FALSE(backend->pack(unequal).has_value());
+}
+
+TEST_F(ReferenceTest, EmbedDecodesRows) {
+  const Values w = {1, 2, 3, 4, 5, 6};
+  const auto table = pack(*backend, plain(w, 3, 2));
+  Values out(4);
+  backend->embed(*table, std::array<int32_t, 2>{2, 0}, view(out, 2, 2));
+  expect_values(out, {5, 6, 1, 2});
+}
+
+TEST_F(ReferenceTest, RmsNormPerGroup) {
+  const Values x = {3, 4, 6, 8}, weight = {1, 2};
+  Values out(4);
+  backend->norm(view(x, 1, 4), view(out, 1, 4), {.weight = weight.data(), .eps = 0, .groups = 2});
+  const float a = std::sqrt(12.5f), b = std::sqrt(50.0f);
+  expect_values(out, {3 / a, 8 / a, 6 / b, 16 / b});
+}
+
+TEST_F(ReferenceTest, LayerNorm) {
+  const Values x = {1, 3}, weight = {2, 2}, bias = {10, 20};
+  Values out(2);
+  backend->norm(view(x, 1, 2), view(out, 1, 2),
+                {.kind = NormKind::kLayer, .weight = weight.data(), .bias = bias.data(), .eps = 3});
+  expect_values(out, {9, 21});  // mean 2, variance 1: ±1 / sqrt(1 + 3) * 2
+}
+
+TEST_F(ReferenceTest, RopeTurnsPairs) {
+  const Values angles = {0, 1, 1, 0};  // pair 0 by 90 degrees, pair 1 not at all
+  Values split = {1, 2, 3, 4, 5}, paired = split;
+  backend->rope(view(split, 1, 5), view(angles, 1, 4), {.heads = 1, .head_dim = 5, .dims = 4});
+  expect_values(split, {-3, 2, 1, 4, 5});
+  backend->rope(view(paired, 1, 5), view(angles, 1, 4), {.heads = 1, .head_dim = 5, .dims = 4, .interleaved = true});
+  expect_values(paired, {-2, 1, 3, 4, 5});
+}
+
+TEST_F(ReferenceTest, Activations) {
+  const auto at = [&](float x, Activation activation) {
+    Values v = {x};
+    backend->activate(view(v, 1, 1), activation);
+    return v[0];
+  };
+  EXPECT_NEAR(at(1, Activation::kSilu), 0.73105858f, 1e-7);
+  EXPECT_NEAR(at(1, Activation::kGelu), 0.84134475f, 1e-7);
+  EXPECT_NEAR(at(-6, Activation::kGelu), -5.9195e-9f, 1e-12);
+  EXPECT_NEAR(at(1, Activation::kGeluTanh), 0.84119199f, 1e-7);
+  EXPECT_EQ(at(-2, Activation::kRelu), 0);
+  EXPECT_EQ(at(3, Activation::kRelu2), 9);
+  const Values gate = {-1, 2}, up = {5, 7};
+  Values out(2);
+  backend->gated(view(gate, 1, 2), view(up, 1, 2), view(out, 1, 2), Activation::kRelu);
+  expect_values(out, {0, 14});
+}
+
+TEST_F(ReferenceTest, RowSums) {
+  Values a = {1, 2}, b = {10, 20};
+  backend->add(view(a, 1, 2), view(b, 1, 2), 0.5f);
+  expect_values(a, {6, 12});
+  backend->scale(view(a, 1, 2), 2);
+  expect_values(a, {12, 24});
+  backend->softcap(view(a, 1, 2), 12);
+  expect_values(a, {12 * std::tanh(1.0f), 12 * std::tanh(2.0f)}, 1e-5f);
+  Values picked(2);
+  backend->gather_rows(view(b, 2, 1), std::array<uint32_t, 2>{1, 1}, view(picked, 2, 1));
+  expect_values(picked, {20, 20});
+}
+
+TEST_F(ReferenceTest, RouteTakesTheBestAndRenormalizes) {
+  const Values logits = {0, std::log(3.0f), std::log(3.0f), std::log(2.0f)};
+  std::vector<Route> routes(2);
+  backend->route(view(logits, 1, 4), routes, {.active = 2, .renormalize = false, .scale = 2});
+  EXPECT_EQ(routes[0].expert, 1u);  // ties: the lower index first
+  EXPECT_EQ(routes[1].expert, 2u);
+  EXPECT_NEAR(routes[0].weight, 2 * 3.0f / 9, 1e-6);
+  backend->route(view(logits, 1, 4), routes, {.score = RouterOptions::Score::kSigmoid, .active = 2});
+  EXPECT_NEAR(routes[0].weight, 0.5f, 1e-6);
+}
+
+TEST_F(ReferenceTest, ExpertsMixTheirAnswers) {
+  const Values gate_up_a = {1, 10}, down_a = {1}, gate_up_b = {2, 3}, down_b = {-1};
+  const auto ga = pack(*backend, plain(gate_up_a, 2, 1)), da = pack(*backend, plain(down_a, 1, 1));
+  const auto gb = pack(*backend, plain(gate_up_b, 2, 1)), db = pack(*backend, plain(down_b, 1, 1));
+  const Expert experts[] = {{ga.get(), da.get()}, {gb.get(), db.get()}};
+  const Route routes[] = {{0, 0.5f}, {1, 1}, {1, 2}, {0, 0}};
+  const Values x = {1, 2};
+  Values out(2);
+  backend->experts(view(x, 2, 1), experts, routes, 2, view(out, 2, 1), Activation::kRelu, 0);
+  expect_values(out, {0.5f * 10 - 6, 2 * -(4 * 6)});
+}
+
+// A cache of two pages of two tokens, listed in reverse order, one kv head, keys of 1 and values of 2.
+struct SmallCache {
+  explicit SmallCache(KvType type) : memory(2 * 4 * 3 * 2) {
+    layer = {.first_page = reinterpret_cast<std::byte*>(memory.data()), .page_tokens = 2, .kv_heads = 1, .k_dim = 1, .v_dim = 2,
+             .k_type = type, .v_type = type};
+    layer.page_stride = layer.bytes_per_page();
+  }
+  Values memory;
+  KvLayer layer;
+  std::array<uint32_t, 2> pages = {1, 0};
+  std::array<std::span<const uint32_t>, 1> groups = {pages};
+};
+
+TEST_F(ReferenceTest, AttentionMixesWhatEachQuerySees) {
+  for (const KvType type : {KvType::kF32, KvType::kF16}) {
+    SmallCache cache(type);
+    const float ln2 = std::log(2.0f);
+    const Values k = {0, 1, 0}, v = {1, 0, 4, 8, 7, 2};
+    const std::array<int32_t, 3> tokens{};
+    const std::array<SequenceRows, 1> sequences = {SequenceRows{.rows = 3, .pages = cache.groups}};
+    const Step step{.tokens = tokens, .sequences = sequences};
+    backend->kv_append(view(k, 3, 1), view(v, 3, 2), cache.layer, step);
+
+    const Values q = {5, 5, ln2, 0, ln2, 0};  // two query heads share the kv head
+    Values out(12);
+    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4), {.heads = 2, .scale = 1});
+    // Position 1, head 0: weights 1/3 and 2/3. Position 2, head 0: 1/4, 2/4, 1/4. Head 1 there: thirds.
+    expect_values(out, {1, 0, 1, 0, 3, 16 / 3.0f, 2.5f, 4, 4, 4.5f, 4, 10 / 3.0f}, 1e-5f);
+
+    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4), {.heads = 2, .scale = 1, .window = 1});
+    expect_values(out, {1, 0, 1, 0, 4, 8, 4, 8, 7, 2, 7, 2}, 1e-5f);
+
+    const Values sinks = {ln2, 0};
+    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4),
+                       {.heads = 2, .scale = 1, .window = 1, .sinks = sinks.data()});
+    // Head 0 at position 1: score ln 2 against a sink of ln 2. Head 1: score 0 against 0. Position 2, head 0: 1 of 3.
+    expect_values(Values(out.begin() + 4, out.end()), {2, 4, 2, 4, 7 / 3.0f, 2 / 3.0f, 3.5f, 1}, 1e-5f);
+
+    const float capped = std::exp(std::tanh(ln2));
+    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4), {.heads = 2, .scale = 1, .softcap = 1});
+    EXPECT_NEAR(out[4], (1 + 4 * capped) / (1 + capped), 1e-5);
+  }
+}
+
+TEST_F(ReferenceTest, ShortConvKeepsItsTaps) {
+  const Values kernel = {1, 10, 100}, bias = {0.5f};
+  Values state(2);
+  const SlotLayer layer{.first_slot = state.data(), .slot_stride = 2, .floats = 2};
+  const std::array<int32_t, 2> tokens{};
+  const std::array<SequenceRows, 1> sequences = {SequenceRows{.rows = 2}};
+  const Step step{.tokens = tokens, .sequences = sequences};
+  const Values x = {2, 1, 3, 1, 2, 4};  // u = 6, then 4; c = 1, then 2
+  Values out(2);
+  backend->short_conv(view(x, 2, 3), kernel.data(), bias.data(), 3, layer, step, view(out, 2, 1));
+  expect_values(out, {600.5f, 2 * (60 + 400 + 0.5f)});
+  expect_values(state, {6, 4});
+  backend->short_conv(view(x, 2, 3), kernel.data(), nullptr, 3, layer, step, view(out, 2, 1));
+  expect_values(out, {6 + 40 + 600, 2 * (4 + 60 + 400)});
+}
+
+}  // namespace
+}  // namespace hearth::ops::reference

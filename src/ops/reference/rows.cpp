@@ -1,0 +1,93 @@
+// Operations that see one row at a time: norms, rotations, activations and sums.
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/check.h"
+#include "ops/reference/operations.h"
+
+namespace hearth::ops::reference {
+
+static void norm_group(const float* x, float* out, uint32_t n, const NormOptions& options) {
+  double mean = 0, square = 0;
+  if (options.kind == NormKind::kLayer) {
+    for (uint32_t i = 0; i < n; ++i) mean += x[i];
+    mean /= n;
+  }
+  for (uint32_t i = 0; i < n; ++i) square += (x[i] - mean) * (x[i] - mean);
+  const double inverse = 1 / std::sqrt(square / n + options.eps);
+  for (uint32_t i = 0; i < n; ++i) {
+    const double weight = options.weight != nullptr ? options.weight[i] : 1;
+    const double bias = options.kind == NormKind::kLayer && options.bias != nullptr ? options.bias[i] : 0;
+    out[i] = static_cast<float>((x[i] - mean) * inverse * weight + bias);
+  }
+}
+
+void norm(ConstMatrix x, Matrix out, const NormOptions& options) {
+  HEARTH_CHECK(x.columns % options.groups == 0, "norm groups divide the row");
+  const uint32_t n = x.columns / options.groups;
+  for (uint32_t r = 0; r < x.rows; ++r)
+    for (uint32_t g = 0; g < options.groups; ++g) norm_group(x.row(r) + g * n, out.row(r) + g * n, n, options);
+}
+
+void rope(Matrix x, ConstMatrix angles, const RopeOptions& options) {
+  const uint32_t half = options.dims / 2;
+  for (uint32_t r = 0; r < x.rows; ++r)
+    for (uint32_t h = 0; h < options.heads; ++h)
+      for (uint32_t i = 0; i < half; ++i) {
+        float* head = x.row(r) + size_t{h} * options.head_dim;
+        float& first = options.interleaved ? head[2 * i] : head[i];
+        float& second = options.interleaved ? head[2 * i + 1] : head[i + half];
+        const double a = first, b = second, cos = angles.row(r)[i], sin = angles.row(r)[half + i];
+        first = static_cast<float>(a * cos - b * sin);
+        second = static_cast<float>(a * sin + b * cos);
+      }
+}
+
+float activate(float value, Activation activation) {
+  const double x = value;
+  const auto exact = [&] {
+    switch (activation) {
+      case Activation::kSilu: return x / (1 + std::exp(-x));
+      case Activation::kGeluTanh:
+        return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+      case Activation::kGelu: return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);  // erfc: exact in the left tail too
+      case Activation::kRelu: return std::max(x, 0.0);
+      case Activation::kRelu2: return std::max(x, 0.0) * std::max(x, 0.0);
+    }
+    HEARTH_CHECK(false, "a known activation");
+  };
+  return static_cast<float>(exact());
+}
+
+void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) {
+  for (uint32_t r = 0; r < out.rows; ++r)
+    for (uint32_t i = 0; i < out.columns; ++i) out.row(r)[i] = activate(gate.row(r)[i], activation) * up.row(r)[i];
+}
+
+void activate(Matrix x, Activation activation) {
+  for (uint32_t r = 0; r < x.rows; ++r)
+    for (uint32_t i = 0; i < x.columns; ++i) x.row(r)[i] = activate(x.row(r)[i], activation);
+}
+
+void add(Matrix target, ConstMatrix x, float scale) {
+  for (uint32_t r = 0; r < target.rows; ++r)
+    for (uint32_t i = 0; i < target.columns; ++i) target.row(r)[i] += scale * x.row(r)[i];
+}
+
+void scale(Matrix x, float factor) {
+  for (uint32_t r = 0; r < x.rows; ++r)
+    for (uint32_t i = 0; i < x.columns; ++i) x.row(r)[i] *= factor;
+}
+
+void softcap(Matrix x, float cap) {
+  for (uint32_t r = 0; r < x.rows; ++r)
+    for (uint32_t i = 0; i < x.columns; ++i)
+      x.row(r)[i] = static_cast<float>(cap * std::tanh(double{x.row(r)[i]} / cap));
+}
+
+void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) {
+  for (size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]), x.columns, out.row(r));
+}
+
+}  // namespace hearth::ops::reference
