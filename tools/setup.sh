@@ -1,0 +1,36 @@
+# Sourced by ./hearth and ./check: installs missing Debian packages and configures a build. Works on Debian 12, 13 and Ubuntu 24.04.
+
+run_packages="g++ cmake ninja-build ccache pkg-config libfmt-dev libsimdjson-dev libcli11-dev libtomlplusplus-dev
+  libutf8proc-dev libpcre2-dev libedit-dev"
+check_packages="$run_packages libgtest-dev python3 python3-jinja2 binutils clang-19 libclang-rt-19-dev"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# install_missing PACKAGE...: says what it will install, asks through sudo when not root.
+install_missing() {
+  command -v dpkg-query >/dev/null || { say "hearth: this is no Debian system; install by hand: $*"; return 0; }
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { say "hearth: please install as root: apt-get install ${missing[*]}"; return 1; }
+    root=(sudo)
+  fi
+  say "hearth: installing Debian packages: ${missing[*]}"
+  "${root[@]}" apt-get update -qq >&2 || say "hearth: the package lists could not be refreshed; trying those on disk"
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# build PRESET TARGET...: configures once, then builds with one job per processor.
+build() {
+  local preset=$1; shift
+  local folder=build/$preset
+  if [ ! -f "$folder/build.ninja" ]; then
+    cmake --preset "$preset" >"/tmp/hearth-configure-$$.log" 2>&1 || { cat "/tmp/hearth-configure-$$.log" >&2; return 1; }
+    rm -f "/tmp/hearth-configure-$$.log"
+  fi
+  cmake --build "$folder" -j "$(nproc)" --target "$@"
+}
