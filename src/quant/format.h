@@ -1,6 +1,6 @@
 #pragma once
-// A weight format stores numbers in fixed-size blocks. One struct per format says how (see q4_0.h); codecs.h lists them all;
-// everything else (loading, packing, tests, help) reads the list through `Format`.
+// A weight format stores numbers in fixed-size blocks. One struct per format says how (see basic/q4_0.h); codecs.h lists them
+// all; everything else (loading, packing, tests, help) reads the list through `Format`.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,6 +23,11 @@ struct Format {
   // Decodes `blocks` whole blocks at `in` into blocks * block_values floats, bit-equal to the reference dequantizer.
   // `in` need not be aligned. Never reads outside the blocks, whatever their bytes.
   void (*decode)(const std::byte* in, size_t blocks, float* out);
+
+  // Encodes weights (a whole number of blocks) at `out`, which need not be aligned, with a small sum of
+  // importance * squared error. `importance` is empty (all equal) or holds one value >= 0 per weight. Scales beyond the
+  // format's range saturate; block formats take a weight that is not finite for 0. Null where Hearth has no encoder.
+  void (*encode)(std::span<const float> weights, std::span<const float> importance, std::byte* out);
 };
 
 std::span<const Format> formats();                   // in list order; FormatId indexes it

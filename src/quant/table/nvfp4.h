@@ -1,0 +1,70 @@
+#pragma once
+// NVFP4 as GGUF stores it: 4 groups of 16 e2m1 floats, each with an 8-bit float scale (e4m3 without sign).
+//   weight = e4m3[scale[g]] * e2m1[nibble]
+// The second, per-tensor scale of NVFP4 checkpoints lies in a tensor of its own. Bytes 0x80..0xFF decode as the same
+// exponent and mantissa; 0x7F, not a number in e4m3, is 0, as in the reference dequantizer.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+#include "quant/fit.h"
+#include "quant/group.h"
+#include "quant/table/fp4.h"
+
+namespace hearth::quant {
+
+struct NVFP4 {
+  static constexpr std::string_view kName = "nvfp4";
+  static constexpr std::string_view kSummary = "4-bit floats, 8-bit float scales per 16";
+  static constexpr int32_t kGgufId = 40;
+  static constexpr size_t kBlockValues = 64;
+  static constexpr size_t kGroupValues = 16;
+  static constexpr Range kCodes{-12, 12};
+  static constexpr Values16 kTable = kFp4Twice;
+
+  struct Block {
+    uint8_t scales[4];
+    uint8_t nibbles[32];  // 8 bytes per group: low halves are its weights 0..7, high halves 8..15
+  };
+  static_assert(sizeof(Block) == 36, "file layout");
+
+  static Scaled unpack(const Block& b, size_t group, Codes<16> codes) {
+    look_up<8>(kTable, b.nibbles + 8 * group, codes);
+    return {.scale = half_e4m3(b.scales[group])};
+  }
+
+  static void encode(const Samples& x, Block& b) {
+    for (size_t g = 0; g < 4; ++g) encode_group(x.part(g, 16), b.scales[g], b.nibbles + 8 * g);
+  }
+
+ private:
+  static constexpr int kLargestScale = 0x7E;
+
+  // Half of the number, because the table is doubled.
+  static float half_e4m3(uint8_t bits) {
+    if (bits == 0x7F) return 0;
+    const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+    if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-10f;
+    return std::bit_cast<float>(static_cast<uint32_t>(exponent - 8 + 127) << 23 | static_cast<uint32_t>(mantissa) << 20);
+  }
+
+  // Scales that bring the largest weight between 3 and 8 of the doubled e2m1 range of 6: eleven or twelve to try.
+  static void encode_group(const Samples& x, uint8_t& scale, uint8_t* nibbles) {
+    const float largest = std::fabs(*std::ranges::max_element(x.values, {}, [](float v) { return std::fabs(v); }));
+    double least = std::numeric_limits<double>::infinity();
+    for (int bits = kLargestScale; bits >= 0; --bits) {
+      const float half = half_e4m3(static_cast<uint8_t>(bits));
+      if (bits < kLargestScale && least < std::numeric_limits<double>::infinity() && 16 * half < largest) break;
+      if (bits > 0 && 6 * half > largest) continue;
+      int8_t codes[16];
+      const double error = round_to(kFp4Table, half, x, codes);
+      if (error >= least) continue;
+      least = error;
+      scale = static_cast<uint8_t>(bits);
+      look_back<8>(kTable, codes, nibbles);
+    }
+  }
+};
+
+}  // namespace hearth::quant
