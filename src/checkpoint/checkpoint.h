@@ -25,6 +25,12 @@ struct TensorInfo {
   uint64_t bytes = 0;       // verified to lie inside the file and to match format and shape
 };
 
+// A tensor the file holds but no weight format describes: not reachable through find(), listed so that nothing is silent.
+struct UnreadableTensor {
+  std::string name;    // as the container spells it
+  std::string reason;  // "dtype F8_E4M3 has no weight format", "it has 5 dimensions"
+};
+
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
@@ -32,8 +38,12 @@ class Checkpoint {
   virtual const Metadata& metadata() const = 0;
   virtual std::span<const TensorInfo> tensors() const = 0;
   virtual std::span<const std::shared_ptr<ByteSource>> files() const = 0;
+  virtual std::span<const UnreadableTensor> unreadable() const { return {}; }
 
   const TensorInfo* find(std::string_view canonical_name) const;  // hashed; null if absent
+
+  // The same, with the sentence for the user where it is missing (kNotFound) or unreadable (kUnsupported).
+  Result<const TensorInfo*> require(std::string_view canonical_name) const;
 
   // The stored bytes. Fails with kUnsupported where the source is not addressable (remote headers).
   Result<std::span<const std::byte>> bytes(const TensorInfo& tensor) const;
@@ -47,8 +57,10 @@ class Checkpoint {
   std::vector<std::pair<size_t, uint32_t>> name_index_;  // (hash, tensor), sorted
 };
 
-// Opens a GGUF file (a split model by its first part: the others are found beside it), a .safetensors file, or a Hugging
-// Face folder. `path` decides by content, not by ending. Errors name the file, the field and its offset.
+// Opens a GGUF file (a split model by its first part: the others are found beside it), a .safetensors file, a Hugging Face
+// folder, or a folder with one GGUF model. The content decides, not the ending. Errors name the file, the field, its offset
+// and the remedy. A lone .safetensors file opens under its own tensor names and without a model's metadata.
+// Metadata under "hearth.*" and the canonical names are described in docs/formats/gguf.md.
 Result<std::shared_ptr<const Checkpoint>> open(const std::string& path);
 
 }  // namespace hearth::checkpoint
