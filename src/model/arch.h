@@ -18,7 +18,7 @@ namespace hearth::model {
 // Rotary position embedding: angle(position, i) = position * inverse_frequencies[i]; cos and sin are multiplied by
 // `magnitude`. Every scaling scheme (linear, yarn, llama3, longrope) is folded into these numbers when the plan is read.
 struct Rope {
-  std::vector<float> inverse_frequencies;  // dims / 2 values
+  std::vector<float> inverse_frequencies = {};  // dims / 2 values
   float magnitude = 1;
   bool interleaved = false;                // pairs (2i, 2i+1), as GGUF stores llama; else (i, i + dims/2)
   uint32_t dims() const { return static_cast<uint32_t>(2 * inverse_frequencies.size()); }
@@ -46,6 +46,7 @@ struct ShortConv {
 struct Dense {
   uint32_t hidden = 0;
   ops::Activation activation = ops::Activation::kSilu;  // gated: activation(gate) * up
+  bool bias = false;                                    // on all three matrices
 };
 
 struct Moe {
@@ -72,8 +73,9 @@ struct ModelPlan {
   float embed_scale = 1;        // Gemma multiplies embeddings by sqrt(width)
   float logit_softcap = 0, logit_scale = 1;
   bool tied_head = false;       // the head is the embedding table
-  std::vector<Rope> ropes;
-  std::vector<Layer> layers;
+  std::string_view final_norm = "output_norm.weight";  // the tensor's canonical name
+  std::vector<Rope> ropes = {};
+  std::vector<Layer> layers = {};
 };
 
 // What an architecture reads.
@@ -85,8 +87,11 @@ struct ArchInput {
 };
 
 struct ArchSpec {
-  std::span<const std::string_view> names;  // general.architecture values, then Hugging Face class names
+  std::vector<std::string_view> names;  // general.architecture values; the first is the name we print
   Result<ModelPlan> (*plan)(const ArchInput& input);
 };
+
+// All architectures, in the order of archs.def.
+std::span<const ArchSpec* const> arch_specs();
 
 }  // namespace hearth::model

@@ -1,0 +1,46 @@
+// Mixture of experts: a router scores all experts for each row, the best few run, their results are summed by weight.
+#include "model/blocks/block.h"
+
+namespace hearth::model {
+
+namespace {
+
+class MoeBlock final : public Block {
+ public:
+  MoeBlock(const Moe& options, Weights& weights, const LayerPlace& place) : options_(options) {
+    const uint32_t width = weights.plan().width, hidden = options.hidden;
+    router_ = weights.matrix(place.tensor("ffn_gate_inp.weight"), options.experts, width);
+    const Weights::Part fused[] = {{place.tensor("ffn_gate_up_exps.weight"), 2 * uint64_t{hidden}}};
+    const Weights::Part apart[] = {{place.tensor("ffn_gate_exps.weight"), hidden}, {place.tensor("ffn_up_exps.weight"), hidden}};
+    const Weights::Part down[] = {{place.tensor("ffn_down_exps.weight"), width}};
+    const bool is_fused = weights.has(fused[0].name);
+    gate_up_ = weights.experts(is_fused ? std::span<const Weights::Part>(fused) : apart, options.experts, width);
+    down_ = weights.experts(down, options.experts, hidden);
+    for (size_t i = 0; i < gate_up_.size() && i < down_.size(); ++i)
+      experts_.push_back({.gate_up = gate_up_[i].get(), .down = down_[i].get()});
+  }
+
+  void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override {
+    const ops::Matrix logits = run.scratch.matrix(Purpose::kProjected, x.rows, options_.experts);
+    run.backend.matmul(*router_, x, logits, {.generated_rows = run.step.generated_rows});
+    const std::span<ops::Route> routes = run.scratch.routes(size_t{x.rows} * options_.active);
+    run.backend.route(logits, routes, options_.router);
+    const ops::Matrix mixed = accumulate ? run.scratch.matrix(Purpose::kMixed, x.rows, out.columns) : out;
+    run.backend.experts(x, experts_, routes, options_.active, mixed, options_.activation, run.step.generated_rows);
+    if (accumulate) run.backend.add(out, mixed, 1);
+  }
+
+ private:
+  Moe options_;
+  WeightPtr router_;
+  std::vector<WeightPtr> gate_up_, down_;
+  std::vector<ops::Expert> experts_;
+};
+
+}  // namespace
+
+BlockPtr make_block(const Moe& options, Weights& weights, const LayerPlace& place) {
+  return std::make_unique<MoeBlock>(options, weights, place);
+}
+
+}  // namespace hearth::model

@@ -1,0 +1,139 @@
+// Loads a model and runs steps through it.
+#include "model/model.h"
+
+#include <algorithm>
+
+#include "model/blocks/head.h"
+#include "model/blocks/rope.h"
+
+namespace hearth::model {
+
+namespace {
+
+// x += post(block(norm(x))); post only in sandwich layers.
+struct Stage {
+  Vector norm, post_norm;
+  BlockPtr block;
+
+  void forward(const StepRun& run, ops::Matrix x) const {
+    const ops::Matrix normed = run.scratch.matrix(Purpose::kNormed, x.rows, x.columns);
+    run.backend.norm(x, normed, {.weight = norm.values(), .eps = run.norm_eps});
+    if (post_norm.empty()) return block->forward(run, normed, x, /*accumulate=*/true);
+    const ops::Matrix out = run.scratch.matrix(Purpose::kBlockOut, x.rows, x.columns);
+    block->forward(run, normed, out, /*accumulate=*/false);
+    run.backend.norm(out, out, {.weight = post_norm.values(), .eps = run.norm_eps});
+    run.backend.add(x, out, 1);
+  }
+};
+
+struct LoadedLayer {
+  Stage mixer, ffn;
+};
+
+uint32_t group_of(std::vector<uint32_t>& windows, uint32_t window) {
+  const auto found = std::ranges::find(windows, window);
+  if (found == windows.end()) windows.push_back(window);
+  return static_cast<uint32_t>(std::ranges::find(windows, window) - windows.begin());
+}
+
+StateShape state_shape_of(const ModelPlan& plan) {
+  StateShape shape;
+  for (uint32_t i = 0; i < plan.layers.size(); ++i) {
+    if (const auto* attention = std::get_if<Attention>(&plan.layers[i].mixer))
+      shape.kv.push_back({.layer = i,
+                          .group = group_of(shape.group_windows, attention->window),
+                          .kv_heads = attention->kv_heads,
+                          .k_dim = attention->head_dim,
+                          .v_dim = attention->head_dim});
+    else shape.slots.push_back({.layer = i, .floats = (std::get<ShortConv>(plan.layers[i].mixer).taps - 1) * plan.width});
+  }
+  return shape;
+}
+
+LoadedLayer load_layer(const Layer& layer, Weights& weights, const LayerPlace& place) {
+  const uint32_t width = weights.plan().width;
+  LoadedLayer loaded;
+  loaded.mixer.norm = weights.norm(place.tensor("attn_norm.weight"), width);
+  loaded.mixer.block = std::visit([&](const auto& options) { return make_block(options, weights, place); }, layer.mixer);
+  loaded.ffn.norm = weights.norm(place.tensor("ffn_norm.weight"), width);
+  loaded.ffn.block = std::visit([&](const auto& options) { return make_block(options, weights, place); }, layer.ffn);
+  if (layer.sandwich) {
+    loaded.mixer.post_norm = weights.norm(place.tensor("post_attention_norm.weight"), width);
+    loaded.ffn.post_norm = weights.norm(place.tensor("post_ffw_norm.weight"), width);
+  }
+  return loaded;
+}
+
+class LoadedModel final : public Model {
+ public:
+  LoadedModel(ModelPlan plan, ops::Backend& backend)
+      : plan_(std::move(plan)), state_shape_(state_shape_of(plan_)), backend_(backend), scratch_(backend) {}
+
+  Result<void> take(Weights& weights) {
+    embedding_.emplace(weights);
+    head_.emplace(weights);
+    uint32_t kv = 0, slots = 0;
+    for (uint32_t i = 0; i < plan_.layers.size(); ++i) {
+      HEARTH_TRY_VOID(weights.status());
+      const Layer& layer = plan_.layers[i];
+      const uint32_t state = std::holds_alternative<Attention>(layer.mixer) ? kv++ : slots++;
+      layers_.push_back(load_layer(layer, weights, {.layer = i, .state = state}));
+    }
+    weight_bytes_ = weights.resident_bytes();
+    return weights.status();
+  }
+
+  const ModelPlan& plan() const override { return plan_; }
+  const StateShape& state_shape() const override { return state_shape_; }
+  uint64_t weight_bytes() const override { return weight_bytes_; }
+
+  void forward(const ops::Step& step, const StateView& state, ops::Matrix logits) override {
+    const ops::Matrix x = embedding_->forward(backend_, scratch_, step);
+    const std::vector<StepRope> ropes = step_ropes(step);
+    const StepRun run{backend_, scratch_, step, state, ropes, plan_.norm_eps};
+    for (const LoadedLayer& layer : layers_) {
+      layer.mixer.forward(run, x);
+      layer.ffn.forward(run, x);
+    }
+    head_->forward(run, *embedding_, x, logits);
+  }
+
+ private:
+  // The angles of all ropes side by side in one buffer.
+  std::vector<StepRope> step_ropes(const ops::Step& step) {
+    uint32_t columns = 0;
+    for (const Rope& rope : plan_.ropes) columns += rope.dims();
+    const ops::Matrix all = scratch_.matrix(Purpose::kAngles, step.rows(), columns);
+    std::vector<StepRope> ropes;
+    uint32_t first = 0;
+    for (const Rope& rope : plan_.ropes) {
+      const ops::Matrix angles = all.slice(first, rope.dims());
+      fill_angles(rope, step.positions, angles);
+      ropes.push_back({angles, rope.interleaved});
+      first += rope.dims();
+    }
+    return ropes;
+  }
+
+  ModelPlan plan_;
+  StateShape state_shape_;
+  ops::Backend& backend_;
+  Scratch scratch_;
+  std::optional<Embedding> embedding_;
+  std::optional<Head> head_;
+  std::vector<LoadedLayer> layers_;
+  uint64_t weight_bytes_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend, const LoadOptions& options) {
+  HEARTH_TRY(plan, read_plan(files, options.context));
+  auto model = std::make_unique<LoadedModel>(std::move(plan), backend);
+  Weights weights(files, backend, model->plan(), options);
+  HEARTH_TRY_VOID(model->take(weights));
+  weights.report_unused();
+  return model;
+}
+
+}  // namespace hearth::model

@@ -1,0 +1,159 @@
+#include "model/weights.h"
+
+#include "base/log.h"
+
+namespace hearth::model {
+
+using checkpoint::TensorInfo;
+
+Weights::Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan, const LoadOptions& options)
+    : files_(files), backend_(backend), plan_(plan), options_(options) {}
+
+Result<void> Weights::status() const {
+  if (error_) return Failure(*error_);
+  return {};
+}
+
+template <class T>
+T Weights::keep(Result<T> result) {
+  if (result) return std::move(*result);
+  error_ = std::move(result.error());
+  return T{};
+}
+
+Result<const TensorInfo*> Weights::require(const std::string& name) {
+  HEARTH_TRY(tensor, files_.require(name));
+  used_.insert(tensor);
+  return tensor;
+}
+
+Failure Weights::wrong_shape(const TensorInfo& tensor, const std::string& planned) const {
+  return fail(ErrorCode::kBadFile, "{}: tensor {} is {}, the plan says {}", files_.files()[tensor.file]->name(), tensor.name,
+              tensor.shape.text(), planned);
+}
+
+Result<ops::WeightSource> Weights::source(const std::string& name, uint64_t rows, uint32_t columns) {
+  HEARTH_TRY(tensor, require(name));
+  if (tensor->shape.rows() != rows || tensor->shape.columns() != columns)
+    return wrong_shape(*tensor, Shape{rows, columns}.text());
+  HEARTH_TRY(bytes, files_.bytes(*tensor));
+  return ops::WeightSource{.name = tensor->name,
+                           .format = &quant::format(tensor->format),
+                           .bytes = bytes,
+                           .rows = static_cast<uint32_t>(rows),
+                           .columns = columns};
+}
+
+// One expert's share of a tensor of all experts, or its own tensor.
+Result<ops::WeightSource> Weights::expert_source(const Part& part, uint32_t expert, uint32_t count, uint32_t columns) {
+  if (const size_t suffix = part.name.find("_exps.weight"); !has(part.name) && suffix != std::string::npos) {
+    const std::string alone = fmt::format("{}.{}.weight", part.name.substr(0, suffix), expert);
+    if (has(alone)) return source(alone, part.rows, columns);
+  }
+  HEARTH_TRY(tensor, require(part.name));
+  if (tensor->shape.rows() != part.rows * count || tensor->shape.columns() != columns)
+    return wrong_shape(*tensor, Shape{count, part.rows, columns}.text());
+  HEARTH_TRY(bytes, files_.bytes(*tensor));
+  const size_t share = bytes.size() / count;
+  return ops::WeightSource{.name = tensor->name,
+                           .format = &quant::format(tensor->format),
+                           .bytes = bytes.subspan(expert * share, share),
+                           .rows = static_cast<uint32_t>(part.rows),
+                           .columns = columns};
+}
+
+Result<WeightPtr> Weights::pack(std::span<const ops::WeightSource> sources) {
+  HEARTH_TRY(weight, backend_.pack(sources));
+  resident_bytes_ += weight->bytes;
+  for (const ops::WeightSource& source : sources) done_bytes_ += source.bytes.size();
+  if (options_.progress) options_.progress(done_bytes_, files_.total_bytes());
+  return weight;
+}
+
+WeightPtr Weights::matrix(const std::string& name, uint64_t rows, uint32_t columns) {
+  const Part whole{name, rows};
+  return stacked({&whole, 1}, columns);
+}
+
+WeightPtr Weights::stacked(std::span<const Part> parts, uint32_t columns) {
+  std::vector<ops::WeightSource> sources;
+  for (const Part& part : parts) {
+    if (error_) return nullptr;
+    sources.push_back(keep(source(part.name, part.rows, columns)));
+  }
+  return error_ ? nullptr : keep(pack(sources));
+}
+
+static uint64_t total_rows(std::span<const Weights::Part> parts) {
+  uint64_t rows = 0;
+  for (const Weights::Part& part : parts) rows += part.rows;
+  return rows;
+}
+
+WeightPtr Weights::fused_or_stacked(const std::string& fused, std::span<const Part> parts, uint32_t columns) {
+  if (has(fused) && !has(parts[0].name)) return matrix(fused, total_rows(parts), columns);
+  return stacked(parts, columns);
+}
+
+std::vector<WeightPtr> Weights::experts(std::span<const Part> parts, uint32_t count, uint32_t columns) {
+  std::vector<WeightPtr> weights;
+  for (uint32_t expert = 0; expert < count; ++expert) {
+    std::vector<ops::WeightSource> sources;
+    for (const Part& part : parts) {
+      if (error_) return {};
+      sources.push_back(keep(expert_source(part, expert, count, columns)));
+    }
+    if (!error_) weights.push_back(keep(pack(sources)));
+  }
+  return weights;
+}
+
+Result<Vector> Weights::decode(std::span<const Part> parts, float offset) {
+  for (const Part& part : parts) {  // all shapes first: memory is asked for only when the file explains it
+    HEARTH_TRY(tensor, require(part.name));
+    if (tensor->shape.count() != part.rows) return wrong_shape(*tensor, std::to_string(part.rows));
+  }
+  Buffer memory = backend_.allocate(total_rows(parts) * sizeof(float));
+  float* out = memory.as<float>();
+  for (const Part& part : parts) {
+    HEARTH_TRY(tensor, require(part.name));
+    HEARTH_TRY(bytes, files_.bytes(*tensor));
+    const quant::Format& format = quant::format(tensor->format);
+    if (part.rows % format.block_values != 0)
+      return fail(ErrorCode::kUnsupported, "tensor {}: {} values cannot be stored as {}", part.name, part.rows, format.name);
+    format.decode(bytes.data(), part.rows / format.block_values, out);
+    for (uint64_t i = 0; i < part.rows; ++i) out[i] += offset;
+    out += part.rows;
+    done_bytes_ += bytes.size();
+  }
+  resident_bytes_ += memory.size();
+  return Vector(std::move(memory));
+}
+
+Vector Weights::vector(const std::string& name, uint64_t count) {
+  const Part whole{name, count};
+  return error_ ? Vector() : keep(decode({&whole, 1}, 0));
+}
+
+Vector Weights::fused_or_joined(const std::string& fused, std::span<const Part> parts) {
+  if (has(fused) && !has(parts[0].name)) return vector(fused, total_rows(parts));
+  return error_ ? Vector() : keep(decode(parts, 0));
+}
+
+Vector Weights::norm(const std::string& name, uint64_t count) {
+  const Part whole{name, count};
+  return error_ ? Vector() : keep(decode({&whole, 1}, plan_.norm_offset));
+}
+
+void Weights::report_unused() const {
+  std::string names;
+  size_t unused = 0;
+  for (const TensorInfo& tensor : files_.tensors()) {
+    if (used_.contains(&tensor)) continue;
+    if (++unused <= 4) names += (unused == 1 ? "" : ", ") + tensor.name;
+  }
+  if (unused > 4) names += ", …";
+  if (unused != 0) log::info("{} tensors of the file are not used by {}: {}", unused, plan_.arch, names);
+}
+
+}  // namespace hearth::model
