@@ -1,0 +1,70 @@
+#pragma once
+// One generation: what was asked, the tokens known so far, and how many of them are in the cache.
+//
+//   waiting --start--> prefilling --prompt cached--> decoding --finish--> finished
+//      ^------------------- preempt -------------------'   (pages given back; everything known is computed again later)
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/cache/cache.h"
+#include "engine/request.h"
+#include "engine/sampling/chain.h"
+
+namespace hearth::engine {
+
+class Sequence {
+ public:
+  enum class Stage : uint8_t { kWaiting, kPrefilling, kDecoding, kFinished };
+
+  Sequence(RequestId id, Request request, Chain chain, std::shared_ptr<EventSink> sink);
+
+  RequestId id() const { return id_; }
+  Stage stage() const { return stage_; }
+  const Request& request() const { return request_; }          // its prompt moved to tokens()
+  EventSink& sink() { return *sink_; }
+  Chain& chain() { return chain_; }
+
+  std::span<const int32_t> tokens() const { return tokens_; }  // prompt, then generated
+  std::span<const int32_t> prompt() const { return tokens().first(prompt_tokens_); }
+  uint32_t known() const { return static_cast<uint32_t>(tokens_.size()); }
+  uint32_t prompt_tokens() const { return prompt_tokens_; }
+  uint32_t generated_tokens() const { return known() - prompt_tokens_; }
+  uint32_t past() const { return past_; }                      // tokens in the cache
+  uint32_t slot() const { return slot_; }
+
+  // Prompt tokens and generated ones never share a step of one sequence: they go through different kernels.
+  bool is_in_prompt() const { return past_ < prompt_tokens_; }
+  uint32_t computable_rows() const { return (is_in_prompt() ? prompt_tokens_ : known()) - past_; }
+  bool is_decoding() const { return !is_in_prompt() && computable_rows() == 1; }  // not so while recomputing after a preemption
+  // Of the next `rows` rows, the first whose logits are wanted (== rows: none). From there on, all are.
+  uint32_t first_logit_row(uint32_t rows) const;
+
+  void start(uint32_t cached, uint32_t slot);  // waiting -> prefilling, with `cached` tokens found in the cache
+  void preempt();                              // -> waiting; its pages and slot are free for others
+  void advance(uint32_t rows);                 // so many more tokens are in the cache
+  void append(int32_t token);                  // a generated token; all known tokens were computed
+  uint32_t reported_prompt() const { return reported_prompt_; }  // leading prompt tokens the caller was told of
+  void report_prompt() { reported_prompt_ = past_; }
+  Finish finish(FinishReason reason);          // -> finished; the figures for the caller
+
+  SequencePages pages;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const RequestId id_;
+  const uint32_t prompt_tokens_;
+  std::vector<int32_t> tokens_;
+  const Request request_;
+  Stage stage_ = Stage::kWaiting;
+  uint32_t past_ = 0, slot_ = 0, cached_ = 0, reported_prompt_ = 0;
+  bool has_started_ = false;
+  Chain chain_;
+  std::shared_ptr<EventSink> sink_;
+  Clock::time_point started_, first_token_, last_token_;
+};
+
+}  // namespace hearth::engine
