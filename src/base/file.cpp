@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -59,6 +60,12 @@ class MappedFile final : public AddressableSource {
  public:
   using AddressableSource::AddressableSource;
   ~MappedFile() override { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
+
+  void release(uint64_t offset, uint64_t bytes) const override {
+    const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t first = (offset + page - 1) / page * page, end = std::min(offset + bytes, size()) / page * page;
+    if (first < end) ::madvise(const_cast<std::byte*>(bytes_.data()) + first, end - first, MADV_DONTNEED);
+  }
 };
 
 class MemorySource final : public AddressableSource {

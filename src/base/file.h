@@ -24,6 +24,9 @@ class ByteSource {
 
   // All bytes where they are addressable (mapped file, memory), else empty. Valid as long as the source lives.
   virtual std::span<const std::byte> mapped() const { return {}; }
+
+  // The caller has no more use for these bytes for now: a mapped file lets go of their memory; they can be read again.
+  virtual void release(uint64_t offset, uint64_t bytes) const {}
 };
 
 // Maps the file read-only. Errors: kNotFound, kIo; a folder or an empty file is kBadFile.
