@@ -28,6 +28,12 @@ std::string Cursor::text(uint64_t limit) {
                        length, remaining()));
     return {};
   }
+  if (length <= buffered()) {  // vocabularies have hundreds of thousands of short strings
+    std::string out(reinterpret_cast<const char*>(piece_.data()) + used_, static_cast<size_t>(length));
+    used_ += length;
+    position_ += length;
+    return out;
+  }
   std::string out(static_cast<size_t>(length), '\0');
   copy(out.data(), out.size());
   return out;
@@ -53,12 +59,10 @@ void Cursor::copy(void* out, size_t bytes) {
         return;
       }
     }
-    const size_t n = std::min(bytes, piece_.size() - used_);
-    std::memcpy(to, piece_.data() + used_, n);
+    const size_t n = std::min(bytes, buffered());
+    take(to, n);
     to += n;
     bytes -= n;
-    used_ += n;
-    position_ += n;
   }
 }
 

@@ -35,7 +35,8 @@ class Cursor {
   template <class T>
   T number() {
     T value{};
-    copy(&value, sizeof value);
+    if (buffered() >= sizeof value) take(&value, sizeof value);
+    else copy(&value, sizeof value);
     return value;
   }
 
@@ -58,6 +59,13 @@ class Cursor {
   std::string text(uint64_t limit);
 
  private:
+  // What is read but not taken; 0 after an error, so that the fast paths need no test of their own.
+  size_t buffered() const { return failed_ ? 0 : piece_.size() - used_; }
+  void take(void* out, size_t bytes) {
+    std::memcpy(out, piece_.data() + used_, bytes);
+    used_ += bytes;
+    position_ += bytes;
+  }
   void copy(void* out, size_t bytes);
 
   const ByteSource& source_;
