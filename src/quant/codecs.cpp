@@ -26,21 +26,23 @@ void decode_blocks(const std::byte* in, size_t blocks, float* out) {
     if constexpr (GroupedFormat<F>)
       for (size_t first = 0; first < F::kBlockValues; first += F::kGroupValues)
         decode_group<F>(block, first / F::kGroupValues, out + b * F::kBlockValues + first);
-    else
-      out[b] = F::decode(block);
+    else out[b] = F::decode(block);
   }
 }
 
-// One block's samples as fit.h wants them: finite, bounded, importance scaled to a largest of 1 and never all zero.
+// One block's samples as fit.h wants them. The floor under importance lets weights that hardly matter keep their value
+// where that costs nothing.
 template <size_t kValues>
 struct Prepared {
   Prepared(const float* weights, const float* importance) {
-    for (size_t i = 0; i < kValues; ++i) values_[i] = std::isfinite(weights[i]) ? std::clamp(weights[i], -1e9f, 1e9f) : 0;
+    for (size_t i = 0; i < kValues; ++i)
+      values_[i] = std::isfinite(weights[i]) ? std::clamp(weights[i], -1e9f, 1e9f) : 0;
     float largest = 0;
     if (importance)
       for (size_t i = 0; i < kValues; ++i) largest = std::max(largest, importance[i]);
     const bool usable = largest > 0 && std::isfinite(largest);
-    for (size_t i = 0; i < kValues; ++i) importance_[i] = !usable ? 1 : importance[i] > 0 ? importance[i] / largest : 0;
+    for (size_t i = 0; i < kValues; ++i)
+      importance_[i] = !usable ? 1 : importance[i] > 0 ? std::max(1e-6f, importance[i] / largest) : 1e-6f;
   }
   Samples samples() const { return {values_, importance_}; }
 
@@ -55,10 +57,12 @@ void encode_blocks(std::span<const float> weights, std::span<const float> import
   HEARTH_CHECK(importance.empty() || importance.size() == weights.size(), "encode needs one importance per weight");
   for (size_t b = 0; b * kValues < weights.size(); ++b) {
     typename F::Block block;
-    if constexpr (GroupedFormat<F>)
-      F::encode(Prepared<kValues>(&weights[b * kValues], importance.empty() ? nullptr : &importance[b * kValues]).samples(), block);
-    else
+    if constexpr (GroupedFormat<F>) {
+      const Prepared<kValues> prepared(&weights[b * kValues], importance.empty() ? nullptr : &importance[b * kValues]);
+      F::encode(prepared.samples(), block);
+    } else {
       block = F::encode(weights[b]);
+    }
     std::memcpy(out + b * sizeof block, &block, sizeof block);
   }
 }
@@ -97,14 +101,14 @@ const Format& format(FormatId id) {
 }
 
 const Format* find_format(std::string_view name) {
-  const auto found = std::ranges::find_if(
-      kFormats, [&](const Format& f) { return std::ranges::equal(f.name, name, {}, {}, &lower); });
+  const auto found =
+      std::ranges::find_if(kFormats, [&](const Format& f) { return std::ranges::equal(f.name, name, {}, {}, &lower); });
   return found == kFormats.end() ? nullptr : &*found;
 }
 
 const Format* find_gguf_format(uint32_t gguf_id) {
-  const auto found =
-      std::ranges::find_if(kFormats, [&](const Format& f) { return f.gguf_id >= 0 && static_cast<uint32_t>(f.gguf_id) == gguf_id; });
+  const auto found = std::ranges::find_if(
+      kFormats, [&](const Format& f) { return f.gguf_id >= 0 && static_cast<uint32_t>(f.gguf_id) == gguf_id; });
   return found == kFormats.end() ? nullptr : &*found;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The list of weight formats: one include and one name each. FormatId is the place in `Codecs`; tables over formats elsewhere
-// (packers, kernels) expand the same list, so that a place always means the same format.
+// The list of weight formats: one include and one name each. FormatId is the place in `Codecs`; tables over formats
+// elsewhere (packers, kernels) expand the same list, so that a place always means the same format.
 //
 // A plain format (plain/) has one value per block:    kName kSummary kGgufId Block decode(Block) [encode(float)]
 // A grouped format has integer codes (group.h):        kName kSummary kGgufId kBlockValues kGroupValues kCodes Block
@@ -42,10 +42,10 @@ namespace hearth::quant {
 template <class... F>
 struct CodecList {};
 
-using Codecs = CodecList<F32, F16, BF16, F64, I8, I16, I32, I64,                         //
-                         Q1_0, Q2_0, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1,                 //
-                         Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K,                             //
-                         IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S,           //
+using Codecs = CodecList<F32, F16, BF16, F64, I8, I16, I32, I64,                //
+                         Q1_0, Q2_0, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1,        //
+                         Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K,                    //
+                         IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S,  //
                          IQ4_NL, IQ4_XS, MXFP4, NVFP4, TQ1_0, TQ2_0>;
 
 template <class F>

@@ -11,16 +11,12 @@ namespace hearth::quant {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr size_t kLanes = 8;  // partial sums, so that loops run in vector registers; sizes are multiples of it
+constexpr size_t kLanes = 4;  // partial sums, so that loops run in vector registers; sizes are multiples of it
 constexpr size_t kMaxGroups = 16;
 
 struct Lanes {
   float part[kLanes] = {};
-  double sum() const {
-    double total = 0;
-    for (const float p : part) total += p;
-    return total;
-  }
+  double sum() const { return (part[0] + part[1]) + (part[2] + part[3]); }
 };
 
 float largest_magnitude(const Samples& x) {
@@ -43,7 +39,7 @@ struct ScaleSums {
   double xc = 0, cc = 0;  // of importance * value * code and importance * code^2
 
   double scale() const { return cc > 0 ? xc / cc : 0; }
-  double gain() const { return cc > 0 ? xc * xc / cc : 0; }                         // error of scale 0, less that of scale()
+  double gain() const { return cc > 0 ? xc * xc / cc : 0; }                    // error of scale 0, less that of scale()
   double excess(double scale) const { return scale * (scale * cc - 2 * xc); }  // error of `scale`, less that of scale 0
 };
 
@@ -79,11 +75,11 @@ FreeScale search_scale(const CodeSet& set, const Samples& x) {
   if (largest == 0) return best;
   const Sweep sweep = set.sweep();
   for (int step = 0; step < sweep.steps; ++step) {
-    const float place = sweep.first + (sweep.last - sweep.first) * static_cast<float>(step) / static_cast<float>(sweep.steps - 1);
-    consider(place / largest);
-    if (!set.even()) consider(-place / largest);
+    consider(sweep.at(step) / largest);
+    if (!set.even()) consider(-sweep.at(step) / largest);
   }
-  for (int round = 0; round < 4 && consider(inverse_of(best.scale)); ++round) {}
+  for (int round = 0; round < 4 && consider(inverse_of(best.scale)); ++round) {
+  }
   return best;
 }
 
@@ -175,20 +171,32 @@ struct FreeLine {
   LineSums sums;
 };
 
-LineSums line_sums(Range codes, const Samples& s, float inverse, float offset) {
-  Lanes w, x, xx, c, cc, xc;
+// The sums that do not depend on codes.
+LineSums value_sums(const Samples& s) {
+  LineSums sums;
+  for (size_t i = 0; i < s.size(); ++i) {
+    const double weight = s.importance[i], value = s.values[i];
+    sums.w += weight;
+    sums.x += weight * value;
+    sums.xx += weight * value * value;
+  }
+  return sums;
+}
+
+LineSums line_sums(Range codes, const Samples& s, LineSums sums, float inverse, float offset) {
+  Lanes c, cc, xc;
   for (size_t i = 0; i < s.size(); i += kLanes)
     for (size_t l = 0; l < kLanes; ++l) {
-      const float value = s.values[i + l], weight = s.importance[i + l];
-      const float code = codes.nearest(value * inverse + offset);
-      w.part[l] += weight;
-      x.part[l] += weight * value;
-      xx.part[l] += weight * value * value;
-      c.part[l] += weight * code;
-      cc.part[l] += weight * code * code;
-      xc.part[l] += weight * value * code;
+      const float code = codes.nearest(s.values[i + l] * inverse + offset);
+      const float weighted = s.importance[i + l] * code;
+      c.part[l] += weighted;
+      cc.part[l] += weighted * code;
+      xc.part[l] += weighted * s.values[i + l];
     }
-  return {w.sum(), x.sum(), xx.sum(), c.sum(), cc.sum(), xc.sum()};
+  sums.c = c.sum();
+  sums.cc = cc.sum();
+  sums.xc = xc.sum();
+  return sums;
 }
 
 FreeLine best_line(const LineSums& s, bool unsigned_min) {
@@ -208,9 +216,9 @@ FreeLine search_line(const LineSet& set, const Samples& x) {
   auto [low, high] = std::ranges::minmax(x.values);
   if (set.unsigned_min) low = std::min(low, 0.0f);
   high = std::max(low, high);
-  FreeLine best;
+  FreeLine best{.sums = value_sums(x)};
   const auto consider = [&](float inverse, float offset) {
-    const FreeLine line = best_line(line_sums(set.codes, x, inverse, offset), set.unsigned_min);
+    const FreeLine line = best_line(line_sums(set.codes, x, best.sums, inverse, offset), set.unsigned_min);
     if (!(line.error < best.error)) return false;
     best = line;
     return true;
@@ -218,16 +226,16 @@ FreeLine search_line(const LineSet& set, const Samples& x) {
   const float inverse_span = inverse_of(high - low), top = static_cast<float>(set.codes.hi);
   const Sweep sweep = set.codes.sweep();
   for (int step = 0; step < sweep.steps; ++step) {
-    const float place = sweep.first + (sweep.last - sweep.first) * static_cast<float>(step) / static_cast<float>(sweep.steps - 1);
-    const float inverse = place * inverse_span;
-    consider(inverse, -low * inverse);                        // the lowest weight gets code 0,
-    consider(inverse, (top - (low + high) * inverse) / 2);    // or the middle one the middle code
+    const float inverse = sweep.at(step) * inverse_span;
+    consider(inverse, -low * inverse);                      // the lowest weight gets code 0,
+    consider(inverse, (top - (low + high) * inverse) / 2);  // or the middle one the middle code
   }
   const auto refine = [&] {
     const float inverse = inverse_of(static_cast<float>(best.scale));
     return consider(inverse, static_cast<float>(best.min) * inverse);
   };
-  for (int round = 0; round < 4 && refine(); ++round) {}
+  for (int round = 0; round < 4 && refine(); ++round) {
+  }
   return best;
 }
 
@@ -288,7 +296,7 @@ SubLine round_line(Range codes, const Samples& x, const FreeLine& free, float sc
     for (int m = std::max(0, near_min - 1); m <= std::min(subs.hi, near_min + 1); ++m) {
       const float group_scale = scale * static_cast<float>(s), group_min = min * static_cast<float>(m);
       const float inverse = inverse_of(group_scale);
-      const LineSums sums = line_sums(codes, x, inverse, group_min * inverse);
+      const LineSums sums = line_sums(codes, x, free.sums, inverse, group_min * inverse);
       if (const double error = sums.error(group_scale, group_min); error < best.error) best = {s, m, error, sums};
     }
   return best;
@@ -306,7 +314,9 @@ Sweep Range::sweep() const {
 
 Sweep Table::sweep() const { return {0.5f * static_cast<float>(largest_), 1.2f * static_cast<float>(largest_), 24}; }
 
-Fp16 to_fp16(double v) { return std::isnan(v) ? Fp16{0} : Fp16::from(static_cast<float>(std::clamp(v, -65504.0, 65504.0))); }
+Fp16 to_fp16(double v) {
+  return std::isnan(v) ? Fp16{0} : Fp16::from(static_cast<float>(std::clamp(v, -65504.0, 65504.0)));
+}
 
 Fp16 fit_scale(const Samples& x, Range range, std::span<int8_t> codes) { return fit_scale_to(range, x, codes); }
 Fp16 fit_scale(const Samples& x, const Table& table, std::span<int8_t> codes) { return fit_scale_to(table, x, codes); }

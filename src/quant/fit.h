@@ -1,7 +1,7 @@
 #pragma once
 // Least squares for encoders: which scales and codes bring a block closest to its weights, in the sum of
-// importance * squared error. Scales are searched over candidates, refined by weighted regression, rounded to what the block
-// can store, and only then the codes are rounded, each to its nearest.
+// importance * squared error. Scales are searched over candidates, refined by weighted regression, rounded to what the
+// block can store, and only then the codes are rounded, each to its nearest.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace hearth::quant {
 
-// The weights of one block, or of one group of it. The encoder's caller sees to it that values are finite and below 1e9 in
-// magnitude, that importance is in [0, 1] and not all zero, and that the count is a multiple of 8, at most 256.
+// The weights of one block, or of one group of it. The encoder's caller sees to it that values are finite and below 1e9
+// in magnitude, that importance is in [1e-6, 1], and that the count is a multiple of 16, at most 256.
 struct Samples {
   std::span<const float> values;
   std::span<const float> importance;  // as many
@@ -27,6 +27,7 @@ struct Samples {
 struct Sweep {
   float first, last;
   int steps;
+  float at(int step) const { return first + (last - first) * static_cast<float>(step) / static_cast<float>(steps - 1); }
 };
 
 // All integers from lo to hi; 0 is one of them, the magnitudes are at most 128.
@@ -67,7 +68,8 @@ class Table {
   }
 
  private:
-  // From the middle of [twice / 2, twice / 2 + 1/2), in quarters: borders lie on multiples of 1/2, so there are no ties.
+  // From the middle of [twice / 2, twice / 2 + 1/2), in quarters: borders lie on multiples of 1/2, so there are no
+  // ties.
   static constexpr int distance(int twice, int value) {
     const int d = 2 * twice + 1 - 4 * value;
     return d < 0 ? -d : d;

@@ -1,6 +1,7 @@
 #pragma once
-// What a block of quantized weights says, exactly: small integers, and per group of them an affine map with integer factors.
-// A format's `unpack` gives one group of a block in these terms; the decoder, the packers and the tests derive from it.
+// What a block of quantized weights says, exactly: small integers, and per group of them an affine map with integer
+// factors. A format's `unpack` gives one group of a block in these terms; the decoder, the packers and the tests derive
+// from it.
 //
 //   static Scaled  unpack(const Block&, size_t group, Codes<kGroupValues> codes);   or
 //   static Shifted unpack(const Block&, size_t group, Codes<kGroupValues> codes);
@@ -18,8 +19,8 @@ static_assert(std::endian::native == std::endian::little, "blocks are read as th
 template <size_t kValues>
 using Codes = std::span<int8_t, kValues>;
 
-// weight[i] = (scale * sub_scale) * codes[i], both products rounded to f32. sub_scale is 1 where a format has one level of
-// scales; `scale` is the same for all groups of a block where it has two.
+// weight[i] = (scale * sub_scale) * codes[i], both products rounded to f32. sub_scale is 1 where a format has one level
+// of scales; `scale` is the same for all groups of a block where it has two.
 struct Scaled {
   float scale;
   int sub_scale = 1;

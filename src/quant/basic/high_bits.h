@@ -1,13 +1,14 @@
 #pragma once
-// The fifth bits of Q5_0 and Q5_1: bit i of a little-endian 32-bit word belongs to weight i, its low four bits to a nibble
-// (low halves of the bytes are weights 0..15, high halves 16..31).
+// The fifth bits of Q5_0 and Q5_1: bit i of a little-endian 32-bit word belongs to weight i, its low four bits to a
+// nibble (low halves of the bytes are weights 0..15, high halves 16..31).
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace hearth::quant {
 
-inline void split_five_bits(const uint8_t (&high)[4], const uint8_t (&nibbles)[16], int zero, std::span<int8_t, 32> codes) {
+inline void split_five_bits(const uint8_t (&high)[4], const uint8_t (&nibbles)[16], int zero,
+                            std::span<int8_t, 32> codes) {
   for (size_t i = 0; i < 32; ++i) {
     const int low = i < 16 ? nibbles[i] & 15 : nibbles[i - 16] >> 4;
     codes[i] = static_cast<int8_t>((low | (high[i / 8] >> i % 8 & 1) << 4) - zero);

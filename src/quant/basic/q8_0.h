@@ -27,7 +27,8 @@ struct Q8_0 {
     return {.scale = b.scale};
   }
 
-  static void encode(const Samples& x, Block& b) { b.scale = fit_scale(x, kCodes, b.codes); }
+  // Without -128: dot products elsewhere negate codes.
+  static void encode(const Samples& x, Block& b) { b.scale = fit_scale(x, Range{-127, 127}, b.codes); }
 };
 
 }  // namespace hearth::quant

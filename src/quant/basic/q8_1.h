@@ -1,5 +1,6 @@
 #pragma once
-// Q8_1: Q8_0 with the sum of its weights beside the scale. An intermediate of dot products; no encoder, as no file wants it.
+// Q8_1: Q8_0 with the sum of its weights beside the scale. An intermediate of dot products; no encoder, as no file
+// wants it.
 //   weight[i] = scale * code[i]
 #include <algorithm>
 #include <string_view>

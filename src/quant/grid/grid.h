@@ -1,6 +1,6 @@
 #pragma once
-// A codebook: kPoints vectors of kDimension small integers. Tables in the files *_points.inc hold each vector as one number,
-// whose i-th digit from below in base kLevels.size() picks the i-th coordinate among kLevels.
+// A codebook: kPoints vectors of kDimension small integers. Tables in the files *_points.inc hold each vector as one
+// number, whose i-th digit from below in base kLevels.size() picks the i-th coordinate among kLevels.
 #include <array>
 #include <cstddef>
 #include <cstdint>

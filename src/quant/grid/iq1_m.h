@@ -18,9 +18,10 @@ struct IQ1_M {
   static constexpr Range kCodes{-9, 9};
 
   struct Block {
-    uint8_t low[32];    // of the index of each eight weights, low eight bits
-    uint8_t high[16];   // nibble per eight weights: three top bits of the index, one for "moved down"
-    uint16_t scales[4];  // each: four times three bits of scale, then four bits of the block's half float, low ones first
+    uint8_t low[32];   // of the index of each eight weights, low eight bits
+    uint8_t high[16];  // nibble per eight weights: three top bits of the index, one for "moved down"
+    uint16_t
+        scales[4];  // each: four times three bits of scale, then four bits of the block's half float, low ones first
   };
   static_assert(sizeof(Block) == 56, "file layout");
 

@@ -20,7 +20,7 @@ struct IQ3_XXS {
 
   struct Block {
     Fp16 scale;
-    uint8_t index[64];      // of each four weights
+    uint8_t index[64];     // of each four weights
     uint16_t signs[8][2];  // per group, little-endian 32 bits: four times seven bits of signs, four bits of scale
   };
   static_assert(sizeof(Block) == 98, "file layout");

@@ -20,7 +20,8 @@ struct Q3_K {
   struct Block {
     uint8_t high[32];   // third bits: bit k of byte j is weight 32 k + j
     uint8_t pairs[64];  // low two bits, as in Q2_K
-    uint8_t subs[12];   // low halves of bytes 0..7, then high halves: low four bits; bytes 8..11: top two bits of g, g+4, ...
+    uint8_t subs[12];   // low halves of bytes 0..7, then high halves: low four bits; bytes 8..11: top two bits of g,
+                        // g+4, ...
     Fp16 scale;
   };
   static_assert(sizeof(Block) == 110, "file layout");

@@ -36,7 +36,11 @@ struct Q5_K {
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
     const SubLines lines = fit_sub_lines(x, 8, kCodes.hi, 63, codes);
-    b = {.scale = lines.scale, .min = lines.min, .subs = Scales6::from(lines.sub_scale, lines.sub_min), .high = {}, .nibbles = {}};
+    b = {.scale = lines.scale,
+         .min = lines.min,
+         .subs = Scales6::from(lines.sub_scale, lines.sub_min),
+         .high = {},
+         .nibbles = {}};
     for (size_t i = 0; i < 256; ++i) {
       b.nibbles[i / 64 * 32 + i % 32] |= static_cast<uint8_t>((codes[i] & 15) << i % 64 / 32 * 4);
       b.high[i % 32] |= static_cast<uint8_t>(codes[i] >> 4 << i / 32);

@@ -1,7 +1,7 @@
 #pragma once
-// Eight 6-bit scales and eight 6-bit minimums in 12 bytes, as Q4_K and Q5_K store them: the first four of each lie in the low
-// six bits of bytes 0..3 and 4..7; the others have their low four bits in bytes 8..11 (scale low, minimum high) and their top
-// two bits above the six of the first ones.
+// Eight 6-bit scales and eight 6-bit minimums in 12 bytes, as Q4_K and Q5_K store them: the first four of each lie in
+// the low six bits of bytes 0..3 and 4..7; the others have their low four bits in bytes 8..11 (scale low, minimum high)
+// and their top two bits above the six of the first ones.
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
-// The sixteen 4-bit floats e2m1 (sign, two bits of exponent, one of mantissa; OCP Microscaling Formats 1.0), doubled so that
-// they are integers: formats halve their scales in turn. Nibble 8, minus zero, is the integer 0.
+// The sixteen 4-bit floats e2m1 (sign, two bits of exponent, one of mantissa; OCP Microscaling Formats 1.0), doubled so
+// that they are integers: formats halve their scales in turn. Nibble 8, minus zero, is the integer 0.
 #include "quant/fit.h"
 #include "quant/table/nibbles.h"
 

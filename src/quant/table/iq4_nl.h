@@ -1,5 +1,6 @@
 #pragma once
-// IQ4_NL: 32 weights share one scale; nibbles index sixteen levels, denser around zero.  weight[i] = scale * kTable[nibble[i]]
+// IQ4_NL: 32 weights share one scale; nibbles index sixteen levels, denser around zero.  weight[i] = scale *
+// kTable[nibble[i]]
 #include <string_view>
 
 #include "quant/fit.h"

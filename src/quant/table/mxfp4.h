@@ -1,6 +1,6 @@
 #pragma once
-// MXFP4 (OCP Microscaling Formats 1.0): 32 e2m1 floats share a power of two.  weight[i] = 2^(exponent - 127) * e2m1[nibble[i]]
-// As the reference dequantizer does, the exponent 255 (NaN in the standard) is taken for 2^128.
+// MXFP4 (OCP Microscaling Formats 1.0): 32 e2m1 floats share a power of two.  weight[i] = 2^(exponent - 127) *
+// e2m1[nibble[i]] As the reference dequantizer does, the exponent 255 (NaN in the standard) is taken for 2^128.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -34,7 +34,8 @@ struct MXFP4 {
 
   static void encode(const Samples& x, Block& b) {
     const float largest = std::fabs(*std::ranges::max_element(x.values, {}, [](float v) { return std::fabs(v); }));
-    const int top = largest == 0 ? 2 : std::ilogb(largest) + 127;  // e2m1 reaches 6: the best exponent is top - 2, or near
+    const int top =
+        largest == 0 ? 2 : std::ilogb(largest) + 127;  // e2m1 reaches 6: the best exponent is top - 2, or near
     double least = std::numeric_limits<double>::infinity();
     for (int exponent = std::max(0, top - 3); exponent <= std::clamp(top, 0, 254); ++exponent) {
       int8_t codes[32];

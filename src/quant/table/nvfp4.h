@@ -46,17 +46,20 @@ struct NVFP4 {
     if (bits == 0x7F) return 0;
     const int exponent = bits >> 3 & 15, mantissa = bits & 7;
     if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-10f;
-    return std::bit_cast<float>(static_cast<uint32_t>(exponent - 8 + 127) << 23 | static_cast<uint32_t>(mantissa) << 20);
+    return std::bit_cast<float>(static_cast<uint32_t>(exponent - 8 + 127) << 23 | static_cast<uint32_t>(mantissa)
+                                                                                      << 20);
   }
 
-  // Scales that bring the largest weight between 3 and 8 of the doubled e2m1 range of 6: eleven or twelve to try.
+  // Tries the scales that let e2m1 reach from three quarters to twice the largest weight: eleven or twelve.
   static void encode_group(const Samples& x, uint8_t& scale, uint8_t* nibbles) {
     const float largest = std::fabs(*std::ranges::max_element(x.values, {}, [](float v) { return std::fabs(v); }));
-    double least = std::numeric_limits<double>::infinity();
+    constexpr double kNever = std::numeric_limits<double>::infinity();
+    double least = kNever;
     for (int bits = kLargestScale; bits >= 0; --bits) {
       const float half = half_e4m3(static_cast<uint8_t>(bits));
-      if (bits < kLargestScale && least < std::numeric_limits<double>::infinity() && 16 * half < largest) break;
-      if (bits > 0 && 6 * half > largest) continue;
+      const float reach = static_cast<float>(kCodes.hi) * half;
+      if (reach > 2 * largest) continue;
+      if (least < kNever && reach < 0.75f * largest) break;
       int8_t codes[16];
       const double error = round_to(kFp4Table, half, x, codes);
       if (error >= least) continue;

@@ -1,5 +1,6 @@
 #pragma once
-// TQ2_0: ternary weights in two bits.  weight[i] = scale * (code[i] - 1); the code 3 is legal and means 2, but not written.
+// TQ2_0: ternary weights in two bits.  weight[i] = scale * (code[i] - 1); the code 3 is legal and means 2, but not
+// written.
 #include <string_view>
 
 #include "quant/fit.h"
