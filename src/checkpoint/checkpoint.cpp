@@ -31,8 +31,8 @@ Result<std::shared_ptr<const Checkpoint>> make_checkpoint(Contents contents) {
     const TensorInfo* first = checkpoint->find(tensor.name);
     if (first != &tensor)
       return at(checkpoint->files()[tensor.file]->name(),
-                fail(ErrorCode::kBadFile, "tensor {} is there twice, as {} in {} and as {}", tensor.name, first->file_name,
-                     checkpoint->files()[first->file]->name(), tensor.file_name)
+                fail(ErrorCode::kBadFile, "tensor {} is there twice, as {} in {} and as {}", tensor.name,
+                     first->file_name, checkpoint->files()[first->file]->name(), tensor.file_name)
                     .error());
   }
   return checkpoint;
@@ -66,7 +66,8 @@ Result<std::span<const std::byte>> Checkpoint::bytes(const TensorInfo& tensor) c
   const ByteSource& file = *files()[tensor.file];
   const auto mapped = file.mapped();
   if (mapped.empty())
-    return fail(ErrorCode::kUnsupported, "{}: tensor {} is not in memory; download the file first", file.name(), tensor.name);
+    return fail(ErrorCode::kUnsupported, "{}: tensor {} is not in memory; download the file first", file.name(),
+                tensor.name);
   return mapped.subspan(tensor.offset, tensor.bytes);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The kinds of model files. One reader per kind, listed in containers.def; open() asks each whether a file's first bytes
-// are its own.
+// The kinds of model files. One reader per kind, listed in containers.def; open() asks each whether a file's first
+// bytes are its own.
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -17,8 +17,8 @@ namespace hearth::checkpoint {
 using Siblings = std::function<Result<std::shared_ptr<ByteSource>>(const std::string& name)>;
 
 struct Container {
-  std::string_view name;     // "gguf"
-  std::string_view summary;  // one line for help and docs
+  std::string_view name;                            // "gguf"
+  std::string_view summary;                         // one line for help and docs
   bool (*claims)(std::span<const std::byte> head);  // the first bytes of a file, 64 or all there are
   Result<std::shared_ptr<const Checkpoint>> (*open)(std::shared_ptr<ByteSource> first, const Siblings& siblings);
 };

@@ -24,12 +24,13 @@ Result<uint64_t> plain_bytes(uint64_t value_bytes, std::span<const uint64_t> ext
 
 Result<uint64_t> stored_bytes(const quant::Format& format, std::span<const uint64_t> extents) {
   if (extents.size() > Shape::kMaxRank)
-    return fail(ErrorCode::kUnsupported, "it has {} dimensions, at most {} are supported", extents.size(), Shape::kMaxRank);
+    return fail(ErrorCode::kUnsupported, "it has {} dimensions, at most {} are supported", extents.size(),
+                Shape::kMaxRank);
   HEARTH_TRY(values, plain_bytes(1, extents));
   const uint64_t columns = extents.empty() ? 1 : extents.back();
   if (columns % format.block_values != 0)
-    return fail(ErrorCode::kBadFile, "its rows of {} values are not whole blocks of {} ({})", columns, format.block_values,
-                format.name);
+    return fail(ErrorCode::kBadFile, "its rows of {} values are not whole blocks of {} ({})", columns,
+                format.block_values, format.name);
   const unsigned __int128 bytes = static_cast<unsigned __int128>(values / format.block_values) * format.block_bytes;
   if (bytes > std::numeric_limits<int64_t>::max())
     return fail(ErrorCode::kBadFile, "its extents multiply to more than 2^63 bytes");
@@ -44,14 +45,15 @@ Result<void> verify_extents(std::vector<Extent> extents, uint64_t region_offset,
   std::string_view before;
   for (const Extent& extent : extents) {
     if (extent.offset > region_bytes || extent.bytes > region_bytes - extent.offset)
-      return at_byte(region_offset, fail(ErrorCode::kBadFile,
-                                         "tensor {} of {} bytes at offset {} reaches past the end of its {} bytes of tensor "
-                                         "data; the file is truncated or damaged, download it again",
-                                         extent.name, extent.bytes, extent.offset, region_bytes));
+      return at_byte(region_offset,
+                     fail(ErrorCode::kBadFile,
+                          "tensor {} of {} bytes at offset {} reaches past the end of its {} bytes of tensor "
+                          "data; the file is truncated or damaged, download it again",
+                          extent.name, extent.bytes, extent.offset, region_bytes));
     if (extent.offset < end)
       return at_byte(region_offset + extent.offset,
-                     fail(ErrorCode::kBadFile, "tensor {} overlaps tensor {}, which ends {} bytes later", extent.name, before,
-                          end - extent.offset));
+                     fail(ErrorCode::kBadFile, "tensor {} overlaps tensor {}, which ends {} bytes later", extent.name,
+                          before, end - extent.offset));
     if (holes == Holes::kRefused && extent.offset > end)
       return at_byte(region_offset + end, fail(ErrorCode::kBadFile, "{} bytes before tensor {} belong to no tensor",
                                                extent.offset - end, extent.name));

@@ -12,8 +12,8 @@
 
 namespace hearth::checkpoint {
 
-// Bytes of a tensor with this format and these extents (outermost first). Refuses more than Shape::kMaxRank extents, rows
-// that are not whole blocks, and sizes beyond 2^63 - 1. The sentence does not name the tensor.
+// Bytes of a tensor with this format and these extents (outermost first). Refuses more than Shape::kMaxRank extents,
+// rows that are not whole blocks, and sizes beyond 2^63 - 1. The sentence does not name the tensor.
 Result<uint64_t> stored_bytes(const quant::Format& format, std::span<const uint64_t> extents);
 
 // The same for plain values of `value_bytes` bytes; any number of extents, which may be zero.
@@ -31,7 +31,8 @@ enum class Holes : uint8_t { kAllowed, kRefused };
 // belongs to one. `region_offset` is the region's place in the file, for the error's byte offset.
 Result<void> verify_extents(std::vector<Extent> extents, uint64_t region_offset, uint64_t region_bytes, Holes holes);
 
-// Text from a file as it may stand in an error: control characters and invalid UTF-8 replaced, shortened to 80 characters.
+// Text from a file as it may stand in an error: control characters and invalid UTF-8 replaced, shortened to 80
+// characters.
 std::string printable(std::string_view text);
 
 }  // namespace hearth::checkpoint

@@ -157,7 +157,8 @@ Result<std::vector<std::byte>> gguf_image(const Metadata& meta, std::span<const 
   for (size_t i = 0; i < tensors.size(); ++i) {
     HEARTH_TRY(expected, bytes_of(tensors[i]));
     if (bytes[i].size() != expected)
-      return fail(ErrorCode::kInvalidArgument, "tensor {} has {} bytes, got {}", tensors[i].name, expected, bytes[i].size());
+      return fail(ErrorCode::kInvalidArgument, "tensor {} has {} bytes, got {}", tensors[i].name, expected,
+                  bytes[i].size());
     out.insert(out.end(), bytes[i].begin(), bytes[i].end());
     out.resize(padded(out.size(), alignment));
   }
@@ -191,7 +192,8 @@ Result<void> GgufWriter::append(std::span<const std::byte> bytes) {
   if (next_ == tensors_.size()) return fail(ErrorCode::kInvalidArgument, "{}: all tensors are written", path_);
   HEARTH_TRY(expected, bytes_of(tensors_[next_]));
   if (bytes.size() != expected)
-    return fail(ErrorCode::kInvalidArgument, "tensor {} has {} bytes, got {}", tensors_[next_].name, expected, bytes.size());
+    return fail(ErrorCode::kInvalidArgument, "tensor {} has {} bytes, got {}", tensors_[next_].name, expected,
+                bytes.size());
   HEARTH_TRY_VOID(put(bytes.data(), bytes.size()));
   const std::vector<char> padding(padded(expected, alignment_) - expected);
   HEARTH_TRY_VOID(put(padding.data(), padding.size()));

@@ -22,9 +22,9 @@ struct GgufTensor {
   Shape shape;
 };
 
-// Header, keys, tensor table and the padding after it: everything before the first tensor's bytes. Tensors follow in the
-// given order, each padded to general.alignment (32 unless `meta` says otherwise). Errors: kInvalidArgument for names or
-// values that GGUF cannot hold, kUnsupported for a format without a GGUF number.
+// Header, keys, tensor table and the padding after it: everything before the first tensor's bytes. Tensors follow in
+// the given order, each padded to general.alignment (32 unless `meta` says otherwise). Errors: kInvalidArgument for
+// names or values that GGUF cannot hold, kUnsupported for a format without a GGUF number.
 Result<std::string> gguf_header(const Metadata& meta, std::span<const GgufTensor> tensors);
 
 // A whole file in memory; `bytes` holds each tensor's blocks, in the order of `tensors`.

@@ -60,11 +60,13 @@ Failure unknown_file(const ByteSource& file, std::span<const std::byte> head) {
   text.erase(0, text.find_first_not_of(" \t\r\n"));
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   for (const Mistake& mistake : kMistakes)
-    if (text.starts_with(mistake.head)) return fail(ErrorCode::kBadFile, "{}: byte 0: this is {}", file.name(), mistake.what);
+    if (text.starts_with(mistake.head))
+      return fail(ErrorCode::kBadFile, "{}: byte 0: this is {}", file.name(), mistake.what);
   std::string known;
   for (const Container* container : containers()) known += (known.empty() ? "" : ", ") + std::string(container->name);
-  return fail(ErrorCode::kBadFile, "{}: byte 0: this is no model file of a known kind ({}); if it should be, download it again",
-              file.name(), known);
+  return fail(ErrorCode::kBadFile,
+              "{}: byte 0: this is no model file of a known kind ({}); if it should be, download it again", file.name(),
+              known);
 }
 
 // The GGUF model of a folder without config.json: its only file, or the first part of its only split model.
@@ -78,8 +80,8 @@ Result<std::string> only_gguf(const std::string& folder) {
   std::sort(candidates.begin(), candidates.end());
   if (candidates.size() == 1) return folder + "/" + candidates[0];
   if (candidates.empty())
-    return fail(ErrorCode::kNotFound, "{}: no config.json and no .gguf file is here; give a model file or a model's folder",
-                folder);
+    return fail(ErrorCode::kNotFound,
+                "{}: no config.json and no .gguf file is here; give a model file or a model's folder", folder);
   return fail(ErrorCode::kInvalidArgument, "{}: {} GGUF models are here ({}, {}{}); name one of them", folder,
               candidates.size(), candidates[0], candidates[1], candidates.size() > 2 ? ", ..." : "");
 }

@@ -17,7 +17,8 @@ std::string error_of(const std::string& path) {
 }
 
 TEST(Open, NamesWhatWasGivenInstead) {
-  EXPECT_NE(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\n").find("git lfs pull"), std::string::npos);
+  EXPECT_NE(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\n").find("git lfs pull"),
+            std::string::npos);
   EXPECT_NE(refusal("\n <!DOCTYPE html><html>").find("web page"), std::string::npos);
   EXPECT_NE(refusal("<HTML>").find("web page"), std::string::npos);
   EXPECT_NE(refusal("PK\x03\x04....").find("convert it to safetensors"), std::string::npos);
@@ -55,9 +56,7 @@ TEST(Open, FolderWithOneSplitGguf) {
   EXPECT_EQ((*opened)->files().size(), 2u);
 }
 
-TEST(Open, MissingFile) {
-  EXPECT_EQ(open("/nonexistent/model.gguf").error().code, ErrorCode::kNotFound);
-}
+TEST(Open, MissingFile) { EXPECT_EQ(open("/nonexistent/model.gguf").error().code, ErrorCode::kNotFound); }
 
 }  // namespace
 }  // namespace hearth::checkpoint

@@ -18,11 +18,11 @@ struct Dtype {
   std::string_view format;  // of quant::find_format; empty where the product has none
 };
 constexpr Dtype kDtypes[] = {
-    {"F64", 64, "f64"},     {"F32", 32, "f32"},     {"F16", 16, "f16"},  {"BF16", 16, "bf16"}, {"I64", 64, "i64"},
-    {"I32", 32, "i32"},     {"I16", 16, "i16"},     {"I8", 8, "i8"},     {"U64", 64, ""},      {"U32", 32, ""},
-    {"U16", 16, ""},        {"U8", 8, ""},          {"BOOL", 8, ""},     {"F8_E4M3", 8, ""},   {"F8_E5M2", 8, ""},
-    {"F8_E8M0", 8, ""},     {"F8_E4M3FNUZ", 8, ""}, {"F8_E5M2FNUZ", 8, ""}, {"C64", 64, ""},   {"F4", 4, ""},
-    {"F6_E2M3", 6, ""},     {"F6_E3M2", 6, ""},
+    {"F64", 64, "f64"}, {"F32", 32, "f32"},     {"F16", 16, "f16"},     {"BF16", 16, "bf16"}, {"I64", 64, "i64"},
+    {"I32", 32, "i32"}, {"I16", 16, "i16"},     {"I8", 8, "i8"},        {"U64", 64, ""},      {"U32", 32, ""},
+    {"U16", 16, ""},    {"U8", 8, ""},          {"BOOL", 8, ""},        {"F8_E4M3", 8, ""},   {"F8_E5M2", 8, ""},
+    {"F8_E8M0", 8, ""}, {"F8_E4M3FNUZ", 8, ""}, {"F8_E5M2FNUZ", 8, ""}, {"C64", 64, ""},      {"F4", 4, ""},
+    {"F6_E2M3", 6, ""}, {"F6_E3M2", 6, ""},
 };
 
 const Dtype* find_dtype(std::string_view name) {
@@ -47,7 +47,8 @@ Result<std::vector<uint64_t>> read_extents(const Json* list, std::string_view fi
   std::vector<uint64_t> out;
   for (const Json& item : list->as_array()) {
     if (!item.is_integer() || item.as_integer() < 0)
-      return fail(ErrorCode::kBadFile, "{} holds {} that is no whole number from 0 to 2^63 - 1", field, item.type_name());
+      return fail(ErrorCode::kBadFile, "{} holds {} that is no whole number from 0 to 2^63 - 1", field,
+                  item.type_name());
     out.push_back(static_cast<uint64_t>(item.as_integer()));
   }
   return out;
@@ -57,8 +58,8 @@ Result<void> check_size(const Entry& entry) {
   HEARTH_TRY(bits_by_values, plain_bytes(entry.dtype->bits, entry.shape));
   const uint64_t stored = entry.end - entry.begin;
   if (bits_by_values % 8 != 0 || stored != bits_by_values / 8)
-    return fail(ErrorCode::kBadFile, "its shape and dtype {} need {} bytes, its data_offsets span {}", entry.dtype->name,
-                bits_by_values / 8, stored);
+    return fail(ErrorCode::kBadFile, "its shape and dtype {} need {} bytes, its data_offsets span {}",
+                entry.dtype->name, bits_by_values / 8, stored);
   return {};
 }
 
@@ -91,7 +92,8 @@ void add_tensor(Contents& out, const std::string& name, const Entry& entry, uint
   if (std::string reason = unreadable_reason(entry); !reason.empty())
     return out.unreadable.push_back({name, std::move(reason)});
   const quant::Format* format = quant::find_format(entry.dtype->format);
-  if (format == nullptr) return out.unreadable.push_back({name, fmt::format("dtype {} has no weight format", entry.dtype->name)});
+  if (format == nullptr)
+    return out.unreadable.push_back({name, fmt::format("dtype {} has no weight format", entry.dtype->name)});
   out.tensors.push_back({.name = name,
                          .file_name = name,
                          .format = quant::id_of(*format),
@@ -102,7 +104,8 @@ void add_tensor(Contents& out, const std::string& name, const Entry& entry, uint
 }
 
 Result<void> read_notes(const Json& notes, Metadata& meta) {
-  if (!notes.is_object()) return fail(ErrorCode::kBadFile, "__metadata__ is {}; it must be an object", notes.type_name());
+  if (!notes.is_object())
+    return fail(ErrorCode::kBadFile, "__metadata__ is {}; it must be an object", notes.type_name());
   for (const auto& [key, value] : notes.as_object()) {
     if (!value.is_string())
       return fail(ErrorCode::kBadFile, "__metadata__.{} is {}; it must be a string", printable(key), value.type_name());
@@ -135,16 +138,21 @@ Result<Contents> read_file(const ByteSource& source) {
     return at("byte 0", Error{ErrorCode::kBadFile, fmt::format("the header's length is missing; {}", kRemedy), {}});
   HEARTH_TRY_VOID(source.read(0, std::as_writable_bytes(std::span(&header_bytes, 1))));
   if (header_bytes > kMaxSafetensorsHeader)
-    return at("byte 0", Error{ErrorCode::kBadFile, fmt::format("a header of {} bytes, at most {} are allowed", header_bytes,
-                                                               kMaxSafetensorsHeader), {}});
+    return at("byte 0",
+              Error{ErrorCode::kBadFile,
+                    fmt::format("a header of {} bytes, at most {} are allowed", header_bytes, kMaxSafetensorsHeader),
+                    {}});
   const uint64_t data_begin = sizeof header_bytes + header_bytes;
   if (data_begin > source.size())
-    return at("byte 0", Error{ErrorCode::kBadFile, fmt::format("a header of {} bytes, but only {} follow; {}", header_bytes,
-                                                               source.size() - sizeof header_bytes, kRemedy), {}});
+    return at("byte 0", Error{ErrorCode::kBadFile,
+                              fmt::format("a header of {} bytes, but only {} follow; {}", header_bytes,
+                                          source.size() - sizeof header_bytes, kRemedy),
+                              {}});
   std::string header(static_cast<size_t>(header_bytes), '\0');
   HEARTH_TRY_VOID(source.read(sizeof header_bytes, std::as_writable_bytes(std::span(header))));
   if (!header.starts_with('{'))
-    return at("byte 8", Error{ErrorCode::kBadFile, "the header does not start with '{'; this is no safetensors file", {}});
+    return at("byte 8",
+              Error{ErrorCode::kBadFile, "the header does not start with '{'; this is no safetensors file", {}});
   auto table = Json::parse(header);
   if (!table) return at("header at byte 8", table.error());
   return read_table(*table, data_begin, source.size() - data_begin);

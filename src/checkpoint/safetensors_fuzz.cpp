@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a safetensors file, and as the weights of a Hugging Face folder whose config.json is the
-// part before the first NUL.
+// libFuzzer target: any bytes as a safetensors file, and as the weights of a Hugging Face folder whose config.json is
+// the part before the first NUL.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -91,10 +91,14 @@ TEST(Safetensors, RefusesHostileHeaders) {
       {entry("F32", "[0]", "[9,9]"), "past the end"},
       {entry("F32", "[0]", "[4,4]"), "belong to no tensor"},
       {entry("F4", "[1]", "[0,1]"), "need 0 bytes"},
-      {R"({"a":{"dtype":"I8","shape":[8],"data_offsets":[0,8]},"a":{"dtype":"I8","shape":[8],"data_offsets":[0,8]}})", "twice"},
-      {R"({"a":{"dtype":"I8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"I8","shape":[8],"data_offsets":[0,8]}})", "overlaps"},
-      {R"({"a":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[4],"data_offsets":[4,8]}})", "belong to no tensor"},
-      {R"({"a":{"dtype":"I8","shape":[6],"data_offsets":[0,6]},"z":{"dtype":"I8","shape":[0],"data_offsets":[3,3]}})", "overlaps"},
+      {R"({"a":{"dtype":"I8","shape":[8],"data_offsets":[0,8]},"a":{"dtype":"I8","shape":[8],"data_offsets":[0,8]}})",
+       "twice"},
+      {R"({"a":{"dtype":"I8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"I8","shape":[8],"data_offsets":[0,8]}})",
+       "overlaps"},
+      {R"({"a":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[4],"data_offsets":[4,8]}})",
+       "belong to no tensor"},
+      {R"({"a":{"dtype":"I8","shape":[6],"data_offsets":[0,6]},"z":{"dtype":"I8","shape":[0],"data_offsets":[3,3]}})",
+       "overlaps"},
       {R"({"a":7})", "dtype"},
       {R"({"a":{"shape":[8],"data_offsets":[0,8]}})", "dtype"},
       {R"({"__metadata__":{"n":1}})", "must be a string"},
@@ -140,7 +144,8 @@ TEST(Safetensors, OpensRealFiles) {
     if (entry.path().extension() != ".safetensors") continue;
     const auto opened = open(entry.path());
     ++files;
-    if (entry.path().filename() == "tiny.safetensors") {  // five zeros too long, which the format's own library refuses too
+    if (entry.path().filename() ==
+        "tiny.safetensors") {  // five zeros too long, which the format's own library refuses too
       EXPECT_NE(opened.error().text().find("5 bytes after the last tensor"), std::string::npos);
       continue;
     }

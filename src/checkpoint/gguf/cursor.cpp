@@ -23,9 +23,10 @@ std::string Cursor::text(uint64_t limit) {
     return {};
   }
   if (length > remaining()) {
-    refuse(ErrorCode::kBadFile, start,
-           fmt::format("a string of {} bytes, but the file ends after {}; it is truncated or damaged, download it again",
-                       length, remaining()));
+    refuse(
+        ErrorCode::kBadFile, start,
+        fmt::format("a string of {} bytes, but the file ends after {}; it is truncated or damaged, download it again",
+                    length, remaining()));
     return {};
   }
   if (length <= buffered()) {  // vocabularies have hundreds of thousands of short strings

@@ -1,7 +1,7 @@
 #pragma once
-// A forward reader of little-endian fields over a ByteSource. Each byte is fetched once, in large pieces, so that mapped,
-// in-memory and remote files cost the same few reads. The first error stays; after it every read gives zeros, so that a
-// parser checks ok() where it loops or allocates.
+// A forward reader of little-endian fields over a ByteSource. Each byte is fetched once, in large pieces, so that
+// mapped, in-memory and remote files cost the same few reads. The first error stays; after it every read gives zeros,
+// so that a parser checks ok() where it loops or allocates.
 #include <algorithm>
 #include <bit>
 #include <cstring>

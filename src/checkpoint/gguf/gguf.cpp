@@ -27,11 +27,12 @@ struct RemovedType {
   std::string_view remedy;
 };
 constexpr std::string_view kConvertAgain = "convert the model again from its original weights";
-constexpr std::string_view kUsePlain = "use the file in the plain format, which is rearranged for this machine when loaded";
+constexpr std::string_view kUsePlain =
+    "use the file in the plain format, which is rearranged for this machine when loaded";
 constexpr RemovedType kRemovedTypes[] = {
-    {4, "Q4_2", kConvertAgain},      {5, "Q4_3", kConvertAgain},      {31, "Q4_0_4_4", kUsePlain},
-    {32, "Q4_0_4_8", kUsePlain},     {33, "Q4_0_8_8", kUsePlain},     {36, "IQ4_NL_4_4", kUsePlain},
-    {37, "IQ4_NL_4_8", kUsePlain},   {38, "IQ4_NL_8_8", kUsePlain},
+    {4, "Q4_2", kConvertAgain},    {5, "Q4_3", kConvertAgain},    {31, "Q4_0_4_4", kUsePlain},
+    {32, "Q4_0_4_8", kUsePlain},   {33, "Q4_0_8_8", kUsePlain},   {36, "IQ4_NL_4_4", kUsePlain},
+    {37, "IQ4_NL_4_8", kUsePlain}, {38, "IQ4_NL_8_8", kUsePlain},
 };
 
 // What one table row says, before the place of the tensor data is known.
@@ -109,8 +110,9 @@ void Parser::read_header() {
   tensor_count_ = read_count("tensor count", kMaxTensors);
   key_count_ = read_count("key count", kMaxKeys);
   if (key_count_ * kMinKeyBytes + tensor_count_ * kMinTensorBytes > in_.remaining())
-    refuse(8, fmt::format("{} keys and {} tensors cannot fit the {} bytes that follow; the file is truncated or damaged",
-                          key_count_, tensor_count_, in_.remaining()));
+    refuse(8,
+           fmt::format("{} keys and {} tensors cannot fit the {} bytes that follow; the file is truncated or damaged",
+                       key_count_, tensor_count_, in_.remaining()));
 }
 
 std::string Parser::read_name(std::string_view kind, std::unordered_set<std::string>& seen) {
@@ -119,8 +121,8 @@ std::string Parser::read_name(std::string_view kind, std::unordered_set<std::str
   if (!in_.ok()) return name;
   if (name.empty()) refuse(offset, "the name is empty");
   const bool clean = utf8::is_valid(name) && std::none_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
+                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+                     });
   if (!clean) refuse(offset, fmt::format("the name '{}' has bytes that are no text", printable(name)));
   if (!seen.insert(name).second) refuse(offset, fmt::format("{} '{}' is there twice", kind, printable(name)));
   return name;
@@ -262,7 +264,8 @@ const quant::Format* Parser::read_format() {
              ErrorCode::kUnsupported);
       return nullptr;
     }
-  refuse(offset, fmt::format("weight format number {} is unknown; a newer Hearth may read it", id), ErrorCode::kUnsupported);
+  refuse(offset, fmt::format("weight format number {} is unknown; a newer Hearth may read it", id),
+         ErrorCode::kUnsupported);
   return nullptr;
 }
 
@@ -311,7 +314,8 @@ void Parser::place_tensors() {
   for (const Row& row : rows_) {
     in_.enter(fmt::format("tensor '{}'", printable(row.tensor.name)));
     if (row.tensor.offset % alignment_ != 0)
-      return refuse(row.table_offset, fmt::format("its offset {} is not a multiple of {}", row.tensor.offset, alignment_));
+      return refuse(row.table_offset,
+                    fmt::format("its offset {} is not a multiple of {}", row.tensor.offset, alignment_));
     extents.push_back({row.tensor.name, row.tensor.offset, row.tensor.bytes});
   }
   if (const auto fits = verify_extents(std::move(extents), begin, available, Holes::kAllowed); !fits)

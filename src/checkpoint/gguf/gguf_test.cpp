@@ -140,7 +140,8 @@ std::string part(uint16_t number, uint16_t count, int32_t tensors_of_all, std::s
   return file.pad(32).zeros(16).str();
 }
 
-std::string split_error(std::string first_name, const std::string& first, std::vector<std::pair<std::string, std::string>> rest) {
+std::string split_error(std::string first_name, const std::string& first,
+                        std::vector<std::pair<std::string, std::string>> rest) {
   auto opened = open_gguf(testing::source_of(first, std::move(first_name)), testing::files_of(std::move(rest)));
   return opened ? "" : opened.error().text();
 }
@@ -160,7 +161,8 @@ TEST(Gguf, ExplainsBrokenSplitModels) {
   const std::string first = part(0, 2, 2, "a"), second = part(1, 2, 2, "b");
   EXPECT_NE(split_error(other, second, {}).find("open m-00001-of-00002.gguf instead"), std::string::npos);
   EXPECT_NE(split_error(name, first, {}).find("download 'm-00002-of-00002.gguf'"), std::string::npos);
-  EXPECT_NE(split_error("renamed.gguf", first, {{other, second}}).find("must end in '-00001-of-00002.gguf'"), std::string::npos);
+  EXPECT_NE(split_error("renamed.gguf", first, {{other, second}}).find("must end in '-00001-of-00002.gguf'"),
+            std::string::npos);
   EXPECT_NE(split_error(name, first, {{other, part(1, 3, 2, "b")}}).find("mixed up"), std::string::npos);
   EXPECT_NE(split_error(name, first, {{other, part(1, 2, 2, "a")}}).find("twice"), std::string::npos);
   EXPECT_NE(split_error(name, part(0, 2, 5, "a"), {{other, second}}).find("5 tensors are promised"), std::string::npos);
@@ -219,7 +221,8 @@ void expect_same(const Checkpoint& read, const RandomModel& written) {
     EXPECT_EQ(tensor->format, written.tensors[i].format);
     EXPECT_EQ(tensor->shape, written.tensors[i].shape);
     const auto bytes = *read.bytes(*tensor);
-    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), written.bytes[i].begin(), written.bytes[i].end())) << tensor->name;
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), written.bytes[i].begin(), written.bytes[i].end()))
+        << tensor->name;
   }
 }
 
@@ -250,7 +253,9 @@ TEST(GgufWriter, WritesTensorByTensor) {
   const auto opened = open(path);
   ASSERT_TRUE(opened) << opened.error().text();
   expect_same(**opened, model);
-  { auto abandoned = GgufWriter::create(folder.path() + "/x.gguf", model.meta, model.tensors); }
+  {
+    auto abandoned = GgufWriter::create(folder.path() + "/x.gguf", model.meta, model.tensors);
+  }
   EXPECT_FALSE(file_exists(folder.path() + "/x.gguf.part"));
 }
 
@@ -268,8 +273,13 @@ TEST(GgufWriter, RefusesWhatGgufCannotHold) {
 TEST(Gguf, OpensTrainedModels) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   size_t files = 0;
-  for (const auto& [name, format] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"F32", "f32"}, {"F16", "f16"}, {"BF16", "bf16"}, {"Q8_0", "q8_0"}, {"Q5_1", "q5_1"}, {"Q4_0", "q4_0"}, {"IQ4_NL", "iq4_nl"}}) {
+  for (const auto& [name, format] : std::initializer_list<std::pair<const char*, const char*>>{{"F32", "f32"},
+                                                                                               {"F16", "f16"},
+                                                                                               {"BF16", "bf16"},
+                                                                                               {"Q8_0", "q8_0"},
+                                                                                               {"Q5_1", "q5_1"},
+                                                                                               {"Q4_0", "q4_0"},
+                                                                                               {"IQ4_NL", "iq4_nl"}}) {
     const auto opened = open(hearth::testing::shared_data() + "/models/stories260K/stories260K-" + name + ".gguf");
     ASSERT_TRUE(opened) << opened.error().text();
     const Checkpoint& model = **opened;
@@ -291,7 +301,8 @@ TEST(Gguf, OpensTrainedModels) {
 TEST(Gguf, OpensVocabularies) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(hearth::testing::shared_data() + "/tokenizers/gguf_vocab")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(hearth::testing::shared_data() + "/tokenizers/gguf_vocab")) {
     if (entry.path().extension() != ".gguf") continue;
     const auto opened = open(entry.path());
     ASSERT_TRUE(opened) << opened.error().text();

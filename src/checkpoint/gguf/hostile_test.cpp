@@ -77,8 +77,10 @@ TEST(HostileGguf, Keys) {
 TEST(HostileGguf, Alignments) {
   std::vector<Case> cases;
   for (const uint32_t alignment : {0u, 1u, 4u, 24u, 33u, 0xFFFFFFFFu})
-    cases.push_back({"alignment", Bytes::gguf(0, 1).key("general.alignment", 4).u32(alignment).str(), "power of two", 49});
-  cases.push_back({"alignment as text", Bytes::gguf(0, 1).key("general.alignment", 8).text("32").str(), "power of two", 49});
+    cases.push_back(
+        {"alignment", Bytes::gguf(0, 1).key("general.alignment", 4).u32(alignment).str(), "power of two", 49});
+  cases.push_back(
+      {"alignment as text", Bytes::gguf(0, 1).key("general.alignment", 8).text("32").str(), "power of two", 49});
   expect_refused(cases);
 }
 
@@ -105,7 +107,8 @@ TEST(HostileGguf, TensorTables) {
       {"offset past the end", one_tensor({8}, 0, 32), "reaches past the end", 64},
       {"offset that wraps", one_tensor({8}, 0, kMax - 31), "reaches past the end", 64},
       {"one byte too many", one_tensor({9}, 0, 0), "reaches past the end", 64},
-      {"overlap", Bytes::gguf(2, 0).tensor("a", {16}, 0, 0).tensor("b", {16}, 0, 32).pad(32).zeros(128).str(), "overlaps", 128},
+      {"overlap", Bytes::gguf(2, 0).tensor("a", {16}, 0, 0).tensor("b", {16}, 0, 32).pad(32).zeros(128).str(),
+       "overlaps", 128},
       {"the same name twice", named, "twice", 57},
       {"a name past the end", Bytes::gguf(1, 0).u64(1 << 20).zeros(64).str(), "at most 65535", 24},
   });
@@ -144,12 +147,18 @@ TEST(HostileGguf, CollectedFiles) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   // Those with a verdict of their own; "" opens.
   const std::vector<std::pair<const char*, const char*>> verdicts = {
-      {"bad-version.bin", "version 1"},         {"hdr-suppress-eos.gguf", "truncated"},
-      {"hdr-wrap-first-offset.gguf", "multiple of"}, {"hdr-zero-first-dim.gguf", "is 0"},
-      {"huge-counts.bin", "tensor count"},      {"kv-arr-huge-n.bin", "items"},
-      {"kv-huge-strlen.bin", "cannot fit"},    {"magic-only.bin", "truncated"},
-      {"tensor-huge-dims.bin", "2^63"},         {"trunc-magic.bin", "no model file"},
-      {"v3-empty.bin", ""},                     {"valid-small.gguf", ""},
+      {"bad-version.bin", "version 1"},
+      {"hdr-suppress-eos.gguf", "truncated"},
+      {"hdr-wrap-first-offset.gguf", "multiple of"},
+      {"hdr-zero-first-dim.gguf", "is 0"},
+      {"huge-counts.bin", "tensor count"},
+      {"kv-arr-huge-n.bin", "items"},
+      {"kv-huge-strlen.bin", "cannot fit"},
+      {"magic-only.bin", "truncated"},
+      {"tensor-huge-dims.bin", "2^63"},
+      {"trunc-magic.bin", "no model file"},
+      {"v3-empty.bin", ""},
+      {"valid-small.gguf", ""},
   };
   for (const auto& [name, says] : verdicts) {
     const auto opened = open(collection() + "/gridcore_fuzz/gguf_open/" + name);

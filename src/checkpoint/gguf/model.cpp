@@ -24,10 +24,11 @@ Result<std::string> split_prefix(const ByteSource& first, int64_t parts) {
   std::string name = base_name(first.name());
   const std::string ending = part_ending(0, parts);
   if (!name.ends_with(ending))
-    return bad_split(first, "split.count",
-                     fmt::format("the model has {} parts, so this file's name must end in '{}'; rename it, and the other "
-                                 "parts likewise",
-                                 parts, ending));
+    return bad_split(
+        first, "split.count",
+        fmt::format("the model has {} parts, so this file's name must end in '{}'; rename it, and the other "
+                    "parts likewise",
+                    parts, ending));
   return name.substr(0, name.size() - ending.size());
 }
 
@@ -35,10 +36,11 @@ Result<void> check_part(const ByteSource& file, const Metadata& meta, int64_t pa
   HEARTH_TRY(number, meta.integer("split.no"));
   HEARTH_TRY(count, meta.integer("split.count"));
   if (number != part || count != parts)
-    return bad_split(file, "split.no",
-                     fmt::format("the file says it is part {} of {}, its name says {} of {}; parts were mixed up, download "
-                                 "them again",
-                                 number + 1, count, part + 1, parts));
+    return bad_split(
+        file, "split.no",
+        fmt::format("the file says it is part {} of {}, its name says {} of {}; parts were mixed up, download "
+                    "them again",
+                    number + 1, count, part + 1, parts));
   return {};
 }
 
@@ -59,16 +61,16 @@ Result<void> add_other_parts(Contents& model, const ByteSource& first, const Sib
     const std::string name = prefix + part_ending(part, parts);
     auto file = siblings(name);
     if (!file && file.error().code == ErrorCode::kNotFound)
-      return fail(ErrorCode::kNotFound, "{}: part {} of {} is missing; download '{}' into the same folder", first.name(),
-                  part + 1, parts, name);
+      return fail(ErrorCode::kNotFound, "{}: part {} of {} is missing; download '{}' into the same folder",
+                  first.name(), part + 1, parts, name);
     if (!file) return std::unexpected(file.error());
     HEARTH_TRY_VOID(add_part(model, std::move(*file), part, parts));
   }
   const auto expected = model.metadata.integer_or("split.tensors.count", static_cast<int64_t>(model.tensors.size()));
   if (expected != static_cast<int64_t>(model.tensors.size()))
     return bad_split(first, "split.tensors.count",
-                     fmt::format("{} tensors are promised, the {} parts hold {}; download the model again", expected, parts,
-                                 model.tensors.size()));
+                     fmt::format("{} tensors are promised, the {} parts hold {}; download the model again", expected,
+                                 parts, model.tensors.size()));
   return {};
 }
 
@@ -98,7 +100,8 @@ Result<std::shared_ptr<const Checkpoint>> open_gguf(std::shared_ptr<ByteSource> 
     const std::string ending = part_ending(part, parts);
     const std::string wanted =
         name.ends_with(ending) ? name.substr(0, name.size() - ending.size()) + part_ending(0, parts) : "the first part";
-    return bad_split(*first, "split.no", fmt::format("this is part {} of {}; open {} instead", part + 1, parts, wanted));
+    return bad_split(*first, "split.no",
+                     fmt::format("this is part {} of {}; open {} instead", part + 1, parts, wanted));
   }
   if (parts > 1) HEARTH_TRY_VOID(add_other_parts(model, *first, siblings, parts));
   add_gguf_conventions(model.metadata);

@@ -37,13 +37,15 @@ Result<std::optional<Json>> read_json(const Siblings& siblings, const std::strin
   auto json = Json::parse(*text);
   if (!json) return at(folder + "/" + name, json.error());
   if (!json->is_object())
-    return fail(ErrorCode::kBadFile, "{}/{}: the file holds {}, it must hold an object", folder, name, json->type_name());
+    return fail(ErrorCode::kBadFile, "{}/{}: the file holds {}, it must hold an object", folder, name,
+                json->type_name());
   return std::move(*json);
 }
 
 Result<Metadata> read_metadata(const std::string& folder, const Siblings& siblings) {
   HEARTH_TRY(config, read_json(siblings, folder, "config.json"));
-  if (!config) return fail(ErrorCode::kNotFound, "{}: config.json is missing; give a model file or a model's folder", folder);
+  if (!config)
+    return fail(ErrorCode::kNotFound, "{}: config.json is missing; give a model file or a model's folder", folder);
   HEARTH_TRY(generation, read_json(siblings, folder, "generation_config.json"));
   HEARTH_TRY(tokenizer, read_json(siblings, folder, "tokenizer_config.json"));
   HEARTH_TRY(chat_template, read_optional(siblings, "chat_template.jinja"));
@@ -75,8 +77,8 @@ Result<Index> read_index(const Json& json, const std::string& where) {
   for (const auto& [tensor, shard] : map->as_object()) {
     if (!shard.is_string() || !is_plain_file_name(shard.as_string()))
       return fail(ErrorCode::kBadFile,
-                  "{}: weight_map['{}'] must name a file of this folder, without any path; do not trust this model", where,
-                  printable(tensor));
+                  "{}: weight_map['{}'] must name a file of this folder, without any path; do not trust this model",
+                  where, printable(tensor));
     if (seen.insert(shard.as_string()).second) index.shards.push_back(shard.as_string());
     index.shard_of.emplace(tensor, shard.as_string());
   }
@@ -96,21 +98,22 @@ Result<Index> find_shards(const std::string& folder, const Siblings& siblings) {
   if (single.error().code != ErrorCode::kNotFound) return std::unexpected(single.error());
   for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (siblings(pickle))
-      return fail(ErrorCode::kUnsupported,
-                  "{}: the weights are PyTorch pickles ({}), whose format can run programs; convert them to safetensors or "
-                  "get the model's GGUF",
-                  folder, pickle);
-  return fail(ErrorCode::kNotFound, "{}: config.json is here, but neither model.safetensors nor {}; download the weights",
-              folder, kIndexName);
+      return fail(
+          ErrorCode::kUnsupported,
+          "{}: the weights are PyTorch pickles ({}), whose format can run programs; convert them to safetensors or "
+          "get the model's GGUF",
+          folder, pickle);
+  return fail(ErrorCode::kNotFound,
+              "{}: config.json is here, but neither model.safetensors nor {}; download the weights", folder,
+              kIndexName);
 }
 
 // A canonical tensor that cannot be read stops the model; one that no architecture uses is only listed.
 Result<void> refuse_needed(const Contents& shard, std::string_view arch, const ByteSource& file) {
   for (const UnreadableTensor& tensor : shard.unreadable)
     if (canonical_name(tensor.name, arch).known)
-      return fail(ErrorCode::kUnsupported,
-                  "{}: tensor {} cannot be read: {}; get the model in bf16 or f16, or as GGUF", file.name(),
-                  printable(tensor.name), tensor.reason);
+      return fail(ErrorCode::kUnsupported, "{}: tensor {} cannot be read: {}; get the model in bf16 or f16, or as GGUF",
+                  file.name(), printable(tensor.name), tensor.reason);
   return {};
 }
 
@@ -147,8 +150,9 @@ Result<void> check_index(const Contents& model, const Index& index, const std::s
   for (const auto& [tensor, shard] : index.shard_of)
     if (const auto place = found.find(tensor);
         place == found.end() || (!place->second.empty() && place->second != shard))
-      return fail(ErrorCode::kBadFile, "{}: the index says tensor {} is in {}, which does not have it; download both again",
-                  folder, printable(tensor), shard);
+      return fail(ErrorCode::kBadFile,
+                  "{}: the index says tensor {} is in {}, which does not have it; download both again", folder,
+                  printable(tensor), shard);
   return {};
 }
 
@@ -158,8 +162,7 @@ Result<std::shared_ptr<const Checkpoint>> open_huggingface(const std::string& fo
   HEARTH_TRY(meta, read_metadata(folder, siblings));
   HEARTH_TRY(index, find_shards(folder, siblings));
   Contents model{.container = "safetensors", .metadata = std::move(meta), .tensors = {}, .files = {}, .unreadable = {}};
-  for (const std::string& shard : index.shards)
-    HEARTH_TRY_VOID(add_shard(model, folder, shard, siblings));
+  for (const std::string& shard : index.shards) HEARTH_TRY_VOID(add_shard(model, folder, shard, siblings));
   HEARTH_TRY_VOID(check_index(model, index, folder));
   return make_checkpoint(std::move(model));
 }

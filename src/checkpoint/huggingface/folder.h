@@ -1,6 +1,6 @@
 #pragma once
-// A Hugging Face model folder: config.json and its companions as GGUF keys, one or many safetensors files under canonical
-// tensor names.
+// A Hugging Face model folder: config.json and its companions as GGUF keys, one or many safetensors files under
+// canonical tensor names.
 #include <memory>
 #include <string>
 

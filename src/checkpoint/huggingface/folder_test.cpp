@@ -16,8 +16,9 @@ constexpr const char* kConfig = R"({"architectures": ["Lfm2ForCausalLM"], "num_h
 constexpr const char* kIndex = "model.safetensors.index.json";
 
 std::string one_tensor(const std::string& name, const char* dtype, const char* shape, size_t bytes) {
-  return Bytes::safetensors(fmt::format(R"({{"{}":{{"dtype":"{}","shape":{},"data_offsets":[0,{}]}}}})", name, dtype, shape, bytes),
-                            bytes)
+  return Bytes::safetensors(
+             fmt::format(R"({{"{}":{{"dtype":"{}","shape":{},"data_offsets":[0,{}]}}}})", name, dtype, shape, bytes),
+             bytes)
       .str();
 }
 
@@ -31,7 +32,8 @@ const std::string kNorm = one_tensor("model.embedding_norm.weight", "BF16", "[2]
 
 TEST(HuggingfaceFolder, SingleFile) {
   const auto opened = open_huggingface(
-      "models/m", testing::files_of({{"config.json", kConfig}, {"model.safetensors", kConv}, {"chat_template.jinja", "{{ x }}"}}));
+      "models/m",
+      testing::files_of({{"config.json", kConfig}, {"model.safetensors", kConv}, {"chat_template.jinja", "{{ x }}"}}));
   ASSERT_TRUE(opened) << opened.error().text();
   const TensorInfo* conv = (*opened)->find("blk.0.shortconv.conv.weight");
   ASSERT_NE(conv, nullptr);
@@ -43,10 +45,12 @@ TEST(HuggingfaceFolder, SingleFile) {
 
 TEST(HuggingfaceFolder, Shards) {
   const auto opened = open_huggingface(
-      "m", testing::files_of({{"config.json", kConfig},
-                              {kIndex, R"({"weight_map": {"model.layers.0.conv.conv.weight": "a", "model.embedding_norm.weight": "b"}})"},
-                              {"a", kConv},
-                              {"b", kNorm}}));
+      "m",
+      testing::files_of(
+          {{"config.json", kConfig},
+           {kIndex, R"({"weight_map": {"model.layers.0.conv.conv.weight": "a", "model.embedding_norm.weight": "b"}})"},
+           {"a", kConv},
+           {"b", kNorm}}));
   ASSERT_TRUE(opened) << opened.error().text();
   EXPECT_EQ((*opened)->files().size(), 2u);
   EXPECT_EQ((*opened)->find("token_embd_norm.weight")->file, 1u);
@@ -88,9 +92,11 @@ TEST(HuggingfaceFolder, ExplainsBrokenFolders) {
 }
 
 TEST(HuggingfaceFolder, OneCanonicalNameTwiceIsRefused) {
-  const std::string both = Bytes::safetensors(
-      R"({"model.norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
-      R"("language_model.model.norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8).str();
+  const std::string both =
+      Bytes::safetensors(R"({"model.norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                         R"("language_model.model.norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+                         8)
+          .str();
   EXPECT_NE(refusal({{"config.json", kConfig}, {"model.safetensors", both}}).find("there twice, as model.norm.weight"),
             std::string::npos);
 }

@@ -31,7 +31,8 @@ void add_head_lengths(const Json& config, const std::string& arch, Metadata& met
   if (scalar > 0) meta.set(arch + ".attention.scale", 1.0 / std::sqrt(scalar));
 }
 
-// Which layers see a window only: GGUF's sliding_window_pattern as one boolean per layer. Absent where all layers slide.
+// Which layers see a window only: GGUF's sliding_window_pattern as one boolean per layer. Absent where all layers
+// slide.
 void add_window(const Json& config, const std::string& arch, const std::vector<std::string>& types, int64_t layers,
                 Metadata& meta) {
   const int64_t window = config.integer_or("sliding_window", 0);
@@ -49,8 +50,8 @@ void add_window(const Json& config, const std::string& arch, const std::vector<s
 }
 
 // Hybrids: GGUF marks a layer without attention by 0 key/value heads.
-Result<void> add_convolutions(const Json& config, const std::string& arch, std::vector<std::string> types, int64_t layers,
-                              Metadata& meta) {
+Result<void> add_convolutions(const Json& config, const std::string& arch, std::vector<std::string> types,
+                              int64_t layers, Metadata& meta) {
   const Json* attention_layers = present(config, "full_attn_idxs");
   if (types.empty() && attention_layers != nullptr && attention_layers->is_array()) {
     types.assign(static_cast<size_t>(layers), "conv");
@@ -71,8 +72,8 @@ Result<void> add_convolutions(const Json& config, const std::string& arch, std::
 // LFM2 states the feed-forward length before its own rounding; GGUF states it after.
 void round_feed_forward(const Json& config, const std::string& arch, Metadata& meta) {
   const Json* block = present(config, "block_ff_dim");
-  int64_t length = block != nullptr && block->is_integer() ? block->as_integer()
-                                                           : meta.integer_or(arch + ".feed_forward_length", 0);
+  int64_t length =
+      block != nullptr && block->is_integer() ? block->as_integer() : meta.integer_or(arch + ".feed_forward_length", 0);
   if (length <= 0 || length > (int64_t{1} << 40)) return;
   if (config.boolean_or("block_auto_adjust_ff_dim", false)) {
     const int64_t multiple = std::clamp<int64_t>(config.integer_or("block_multiple_of", 1), 1, 1 << 20);

@@ -63,7 +63,8 @@ Result<Metadata::Value> convert(const Json& value, Kind kind, std::string_view k
   static constexpr std::string_view kWanted[] = {"an integer", "a number", "true or false", "a string"};
   switch (kind) {
     case Kind::kInteger:  // 1e6 is one too; beyond 2^53 nothing a model counts
-      if (value.is_number() && value.as_number() == std::floor(value.as_number()) && std::abs(value.as_number()) <= 0x1p53)
+      if (value.is_number() && value.as_number() == std::floor(value.as_number()) &&
+          std::abs(value.as_number()) <= 0x1p53)
         return value.is_integer() ? value.as_integer() : static_cast<int64_t>(value.as_number());
       break;
     case Kind::kNumber:
@@ -76,7 +77,8 @@ Result<Metadata::Value> convert(const Json& value, Kind kind, std::string_view k
       if (value.is_string()) return value.as_string();
       break;
   }
-  return fail(ErrorCode::kBadFile, "{} is {}; it must be {}", key, value.type_name(), kWanted[static_cast<size_t>(kind)]);
+  return fail(ErrorCode::kBadFile, "{} is {}; it must be {}", key, value.type_name(),
+              kWanted[static_cast<size_t>(kind)]);
 }
 
 Result<void> apply(std::span<const Rule> rules, const Json& json, const std::string& prefix, Metadata& meta) {
@@ -105,7 +107,8 @@ std::string lower(std::string text) {
 
 std::string class_name_of(const Json& config) {
   const Json* names = config.find("architectures");
-  if (names == nullptr || !names->is_array() || names->as_array().empty() || !names->as_array()[0].is_string()) return "";
+  if (names == nullptr || !names->is_array() || names->as_array().empty() || !names->as_array()[0].is_string())
+    return "";
   return names->as_array()[0].as_string();
 }
 
@@ -136,7 +139,8 @@ Result<void> add_token_ids(const Json& json, std::string_view file, Metadata& me
   if (end == nullptr || meta.has("hearth.eos_token_ids")) return {};
   std::vector<int64_t> ids;
   for (const Json& id : end->is_array() ? end->as_array() : Json::Array{*end}) {
-    if (!id.is_integer()) return fail(ErrorCode::kBadFile, "{}: eos_token_id must be an integer or a list of them", file);
+    if (!id.is_integer())
+      return fail(ErrorCode::kBadFile, "{}: eos_token_id must be an integer or a list of them", file);
     ids.push_back(id.as_integer());
   }
   if (ids.empty()) return {};
@@ -165,9 +169,11 @@ Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files) {
   const std::string class_name = class_name_of(files.config);
   const std::string model_type = files.config.text_or("model_type", "");
   if (class_name.empty() && model_type.empty())
-    return fail(ErrorCode::kBadFile, "config.json names neither architectures nor model_type; this is no model's config");
+    return fail(ErrorCode::kBadFile,
+                "config.json names neither architectures nor model_type; this is no model's config");
   const Family* family = find_family(class_name, model_type);
-  const std::string arch = family != nullptr ? std::string(family->arch) : lower(class_name.empty() ? model_type : class_name);
+  const std::string arch =
+      family != nullptr ? std::string(family->arch) : lower(class_name.empty() ? model_type : class_name);
   const Json config = language_config(files.config, family);
 
   Metadata meta;

@@ -11,14 +11,14 @@
 namespace hearth::checkpoint {
 
 struct HuggingfaceConfig {
-  const Json& config;      // config.json
-  const Json& generation;  // generation_config.json, {} where absent
-  const Json& tokenizer;   // tokenizer_config.json, {} where absent
+  const Json& config;                        // config.json
+  const Json& generation;                    // generation_config.json, {} where absent
+  const Json& tokenizer;                     // tokenizer_config.json, {} where absent
   std::optional<std::string> chat_template;  // chat_template.jinja
 };
 
-// Errors: kBadFile names the file and key that has another type than it must. An unknown architecture is no error: it gets
-// its class name in lower case and whatever generic keys its config fills.
+// Errors: kBadFile names the file and key that has another type than it must. An unknown architecture is no error: it
+// gets its class name in lower case and whatever generic keys its config fills.
 Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files);
 
 }  // namespace hearth::checkpoint

@@ -71,7 +71,8 @@ TEST(HuggingfaceMetadata, Gemma3SaysTheSameInBothVersions) {
     "eos_token_id": [1, 106], "text_config": {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
     "num_hidden_layers": 7, "sliding_window": 1024, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}},
     "vision_config": {"hidden_size": 1152, "num_hidden_layers": 27}})");
-  const Metadata fresh = meta_of(R"({"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "eos_token_id": [1, 106],
+  const Metadata fresh =
+      meta_of(R"({"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "eos_token_id": [1, 106],
     "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 7, "sliding_window": 1024,
     "query_pre_attn_scalar": 256, "layer_types": ["sliding_attention", "sliding_attention", "sliding_attention",
     "sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
@@ -156,7 +157,8 @@ TEST(HuggingfaceMetadata, SamplingAndTemplates) {
 }
 
 TEST(HuggingfaceMetadata, UnknownArchitecturesStillOpen) {
-  const Metadata meta = meta_of(R"({"architectures": ["NovelForCausalLM"], "num_hidden_layers": 3, "hidden_size": 64})");
+  const Metadata meta =
+      meta_of(R"({"architectures": ["NovelForCausalLM"], "num_hidden_layers": 3, "hidden_size": 64})");
   EXPECT_EQ(*meta.text("general.architecture"), "novelforcausallm");
   EXPECT_EQ(*meta.integer("novelforcausallm.block_count"), 3);
   EXPECT_FALSE(meta.has("hearth.rope.interleaved"));
@@ -174,7 +176,8 @@ TEST(HuggingfaceMetadata, RefusesWrongTypes) {
       {R"({"model_type": "llama", "rope_parameters": {"rope_theta": "x"}})", "rope_theta"},
       {R"({"model_type": "llama", "num_hidden_layers": 2, "layer_types": ["full_attention"]})", "each of the 2 layers"},
       {R"({"model_type": "phi3", "rope_scaling": {"type": "longrope"}})", "short_factor"},
-      {R"({"model_type": "lfm2", "num_hidden_layers": 2, "num_attention_heads": 2, "full_attn_idxs": [2]})", "from 0 to 1"},
+      {R"({"model_type": "lfm2", "num_hidden_layers": 2, "num_attention_heads": 2, "full_attn_idxs": [2]})",
+       "from 0 to 1"},
       {R"({"model_type": "llama", "eos_token_id": ["a"]})", "eos_token_id"},
   };
   for (const auto& [config, says] : cases) {
@@ -187,8 +190,9 @@ TEST(HuggingfaceMetadata, RefusesWrongTypes) {
 
 // Keys that every architecture file asks for.
 void expect_dimensions(const Metadata& meta, const std::string& arch, const std::string& path) {
-  for (const char* key : {"block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size",
-                          "attention.head_count", "attention.key_length", "attention.value_length", "rope.dimension_count"})
+  for (const char* key :
+       {"block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size",
+        "attention.head_count", "attention.key_length", "attention.value_length", "rope.dimension_count"})
     EXPECT_TRUE(meta.integer(arch + "." + key)) << path << ": " << key;
   EXPECT_TRUE(meta.has(arch + ".attention.head_count_kv")) << path;
   for (const char* key : {"attention.layer_norm_rms_epsilon", "rope.freq_base"})
@@ -205,14 +209,17 @@ TEST(HuggingfaceMetadata, RealConfigs) {
     if (entry.path().extension() != ".json") continue;
     const auto json = Json::parse(*read_text_file(entry.path()));
     if (!json || json->find("architectures") == nullptr) continue;
-    const auto meta = huggingface_metadata({.config = *json, .generation = Json::object(), .tokenizer = Json::object(), .chat_template = {}});
+    const auto meta = huggingface_metadata(
+        {.config = *json, .generation = Json::object(), .tokenizer = Json::object(), .chat_template = {}});
     ASSERT_TRUE(meta) << entry.path() << ": " << meta.error().text();
     ++configs;
     if (!meta->has("hearth.norm.offset")) continue;  // an architecture without a line
     const std::string arch = *meta->text("general.architecture");
     expect_dimensions(*meta, arch, entry.path());
     if (arch == "qwen3moe")
-      EXPECT_GT(meta->integer_or("qwen3moe.expert_used_count", 0) * meta->integer_or("qwen3moe.expert_feed_forward_length", 0), 0);
+      EXPECT_GT(meta->integer_or("qwen3moe.expert_used_count", 0) *
+                    meta->integer_or("qwen3moe.expert_feed_forward_length", 0),
+                0);
     ++families[arch];
   }
   EXPECT_EQ(families.size(), 7u);  // llama qwen2 qwen3 qwen3moe gemma2 gemma3 phi3
@@ -224,9 +231,8 @@ TEST(HuggingfaceMetadata, RealConfigs) {
 TEST(HuggingfaceMetadata, RealShapes) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   const std::string folder = hearth::testing::shared_data() + "/configs/";
-  for (const auto& [config, list] :
-       {std::pair{"aiconfigurator/meta-llama--Meta-Llama-3.1-8B_config.json", "llama3"},
-        {"executorch/mediatek/models/llm_models/weights/Qwen3-4B/config.json", "qwen3"}}) {
+  for (const auto& [config, list] : {std::pair{"aiconfigurator/meta-llama--Meta-Llama-3.1-8B_config.json", "llama3"},
+                                     {"executorch/mediatek/models/llm_models/weights/Qwen3-4B/config.json", "qwen3"}}) {
     const Metadata meta = meta_of(*read_text_file(folder + config));
     const std::string arch = *meta.text("general.architecture");
     const auto is = [&](const char* key) { return meta.integer_or(arch + "." + key, -1); };

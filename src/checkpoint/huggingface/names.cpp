@@ -22,14 +22,16 @@ constexpr Line kLines[] = {
 };
 
 // Longest first: where multimodal wrappers of several versions put the language model.
-constexpr std::string_view kPrefixes[] = {"model.language_model.", "language_model.model.", "language_model.", "model."};
+constexpr std::string_view kPrefixes[] = {"model.language_model.", "language_model.model.", "language_model.",
+                                          "model."};
 
 // "layers.7.mlp.experts.12.w1" becomes "layers.#.mlp.experts.#.w1" and {"7", "12"}.
 std::string generalize(std::string_view name, std::vector<std::string_view>& numbers) {
   std::string out;
   while (!name.empty()) {
     const std::string_view word = name.substr(0, name.find('.'));
-    const bool number = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool number =
+        !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (number) numbers.push_back(word);
     out += number ? std::string_view("#") : word;
     name.remove_prefix(word.size());

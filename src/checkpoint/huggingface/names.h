@@ -7,8 +7,8 @@
 namespace hearth::checkpoint {
 
 struct CanonicalName {
-  std::string text;           // the file's own name where the table has no line for it
-  bool known = false;         // the table has one
+  std::string text;              // the file's own name where the table has no line for it
+  bool known = false;            // the table has one
   bool drops_unit_axis = false;  // stored as (rows, 1, columns), meant as (rows, columns)
 };
 

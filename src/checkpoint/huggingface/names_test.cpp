@@ -27,11 +27,12 @@ TEST(Names, FamiliesAndVersions) {
       {"gemma3", "model.language_model.layers.5.pre_feedforward_layernorm.weight", "blk.5.ffn_norm.weight"},
       {"gemma3", "language_model.model.layers.5.post_feedforward_layernorm.weight", "blk.5.post_ffw_norm.weight"},
       {"gemma3", "language_model.lm_head.weight", "output.weight"},
-      {"gemma3", "model.vision_tower.layers.0.self_attn.q_proj.weight", "model.vision_tower.layers.0.self_attn.q_proj.weight"},
+      {"gemma3", "model.vision_tower.layers.0.self_attn.q_proj.weight",
+       "model.vision_tower.layers.0.self_attn.q_proj.weight"},
       {"phi3", "model.layers.1.self_attn.qkv_proj.weight", "blk.1.attn_qkv.weight"},
       {"phi3", "model.layers.1.mlp.gate_up_proj.weight", "blk.1.ffn_up.weight"},
       {"qwen3moe", "model.layers.2.mlp.gate.weight", "blk.2.ffn_gate_inp.weight"},
-      {"qwen3moe", "model.layers.2.mlp.experts.127.up_proj.weight", "blk.2.ffn_up_exps.127.weight"},
+      {"qwen3moe", "model.layers.2.mlp.experts.127.up_proj.weight", "blk.2.ffn_up.127.weight"},
       {"qwen3moe", "model.layers.2.mlp.experts.gate_up_proj", "blk.2.ffn_gate_up_exps.weight"},
       {"lfm2", "model.embedding_norm.weight", "token_embd_norm.weight"},
       {"lfm2", "model.layers.3.feed_forward.w2.weight", "blk.3.ffn_down.weight"},
@@ -56,13 +57,15 @@ TEST(Names, RealParameterLists) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   size_t names = 0;
   for (const auto& [folder, arch] : {std::pair{"llama3", "llama"}, {"qwen3", "qwen3"}, {"gemma3", "gemma3"}}) {
-    const std::string path = hearth::testing::shared_data() + "/configs/maxtext_hf_params/" + folder + "/hf_params.json";
+    const std::string path =
+        hearth::testing::shared_data() + "/configs/maxtext_hf_params/" + folder + "/hf_params.json";
     const Json list = *Json::parse(*read_text_file(path));
     std::set<std::string> seen;
     for (const auto& [name, shape] : list.as_object()) {
       const CanonicalName canonical = canonical_name(name, arch);
       EXPECT_TRUE(seen.insert(canonical.text).second) << name;
-      const bool vision = name.find("vision_tower") != std::string::npos || name.find("multi_modal") != std::string::npos;
+      const bool vision =
+          name.find("vision_tower") != std::string::npos || name.find("multi_modal") != std::string::npos;
       EXPECT_EQ(canonical.known, !vision) << name;
       ++names;
     }

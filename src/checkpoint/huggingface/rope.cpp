@@ -1,6 +1,6 @@
-// Rotary scaling. transformers 4 writes rope_theta and rope_scaling, transformers 5 one rope_parameters, which models with
-// sliding layers nest by layer kind. The result is GGUF's keys; what GGUF keeps in tensors (llama3's and longrope's
-// factors) stays as parameters under keys of our own.
+// Rotary scaling. transformers 4 writes rope_theta and rope_scaling, transformers 5 one rope_parameters, which models
+// with sliding layers nest by layer kind. The result is GGUF's keys; what GGUF keeps in tensors (llama3's and
+// longrope's factors) stays as parameters under keys of our own.
 #include <cmath>
 
 #include "checkpoint/huggingface/config.h"
@@ -41,10 +41,12 @@ std::string scaling_kind(const Json& rope) {
 
 Result<void> copy_factors(const Json& rope, std::string_view from, const std::string& to, Metadata& meta) {
   const Json* list = present(rope, from);
-  if (list == nullptr || !list->is_array()) return fail(ErrorCode::kBadFile, "rope scaling needs {}, a list of numbers", from);
+  if (list == nullptr || !list->is_array())
+    return fail(ErrorCode::kBadFile, "rope scaling needs {}, a list of numbers", from);
   std::vector<double> out;
   for (const Json& factor : list->as_array()) {
-    if (!factor.is_number()) return fail(ErrorCode::kBadFile, "{} holds {}; it must hold numbers", from, factor.type_name());
+    if (!factor.is_number())
+      return fail(ErrorCode::kBadFile, "{} holds {}; it must hold numbers", from, factor.type_name());
     out.push_back(factor.as_number());
   }
   meta.set(to, std::move(out));
@@ -77,8 +79,10 @@ Result<void> add_scaling(const Json& config, const Json& rope, const std::string
   meta.set(prefix + "type", kind);
   meta.set(prefix + "factor", factor);
   if (kind != "linear" && kind != "dynamic") meta.set(prefix + "original_context_length", original);
-  for (const auto& [from, to] : {std::pair{"low_freq_factor", "low_freq_factor"}, {"high_freq_factor", "high_freq_factor"},
-                                 {"beta_fast", "yarn_beta_fast"}, {"beta_slow", "yarn_beta_slow"}})
+  for (const auto& [from, to] : {std::pair{"low_freq_factor", "low_freq_factor"},
+                                 {"high_freq_factor", "high_freq_factor"},
+                                 {"beta_fast", "yarn_beta_fast"},
+                                 {"beta_slow", "yarn_beta_slow"}})
     HEARTH_TRY_VOID(copy_number(rope, from, prefix + to, meta));
   if (kind == "longrope") {
     HEARTH_TRY_VOID(copy_factors(rope, "short_factor", prefix + "short_factors", meta));
