@@ -1,0 +1,13 @@
+// The avx512 kernels of panel products.
+#include "ops/cpu/isa/avx512/simd.h"
+#include "ops/cpu/kernel_table.h"
+#include "ops/cpu/kernels/attributes.h"
+
+namespace hearth::ops::cpu::avx512 {
+
+#include "ops/cpu/kernels/product.inl.h"
+
+extern const ProductTable kProducts;
+constinit const ProductTable kProducts = products(Layouts{});
+
+}  // namespace hearth::ops::cpu::avx512

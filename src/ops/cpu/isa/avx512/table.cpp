@@ -1,0 +1,37 @@
+// The avx512 kernels of single rows, and the table of all avx512 kernels.
+#include "base/cpu_info.h"
+#include "ops/cpu/isa/avx512/simd.h"
+#include "ops/cpu/kernel_table.h"
+#include "ops/cpu/kernels/attributes.h"
+
+namespace hearth::ops::cpu {
+
+namespace avx512 {
+
+#include "ops/cpu/kernels/math.inl.h"
+#include "ops/cpu/kernels/rows.inl.h"
+#include "ops/cpu/kernels/attention.inl.h"
+
+extern const ProductTable kProducts;  // products.cpp
+
+}  // namespace avx512
+
+extern const KernelTable kAvx512;
+constinit const KernelTable kAvx512{
+    .isa = "avx512",
+    .needs = kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
+    .products = &avx512::kProducts,
+    .quantize = &avx512::quantize,
+    .norm = &avx512::norm,
+    .rope = &avx512::rope,
+    .gated = &avx512::gated,
+    .activate = &avx512::activate,
+    .add = &avx512::add,
+    .scale = &avx512::scale,
+    .softcap = &avx512::softcap,
+    .to_half = &avx512::to_half,
+    .attend = &avx512::attend,
+    .short_conv = &avx512::short_conv,
+};
+
+}  // namespace hearth::ops::cpu

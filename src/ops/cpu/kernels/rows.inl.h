@@ -1,0 +1,129 @@
+// Operations on one row at a time, written once over Simd.
+
+template <class Body>
+HEARTH_ALWAYS_INLINE void by_sixteen(uint32_t n, Body body) {  // body(first index, lanes)
+  uint32_t i = 0;
+  for (; i + 16 <= n; i += 16) body(i, 16u);
+  if (i < n) body(i, n - i);
+}
+HEARTH_ALWAYS_INLINE F load(const float* p, unsigned lanes) {
+  return lanes == 16 ? Simd::load(p) : Simd::load_partial(p, lanes);
+}
+HEARTH_ALWAYS_INLINE void store(float* p, F v, unsigned lanes) {
+  if (lanes == 16) Simd::store(p, v);
+  else Simd::store_partial(p, v, lanes);
+}
+
+// 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest.
+void quantize(const float* x, const QuantizedRows& row) {
+  for (uint32_t first = 0; first < row.columns; first += row.group) {
+    F top = Simd::zero();
+    for (uint32_t i = 0; i < row.group; i += 16) top = Simd::max(top, Simd::abs(Simd::load(x + first + i)));
+    const float largest = Simd::largest(top);
+    row.scales[first / row.group] = largest / 127;
+    const F inverse = Simd::set1(largest == 0 ? 0 : 127 / largest);
+    for (uint32_t i = first; i < first + row.group; i += 32) {
+      const I low = Simd::to_int(Simd::mul(Simd::load(x + i), inverse));
+      const I high = Simd::to_int(Simd::mul(Simd::load(x + i + 16), inverse));
+      Simd::narrow(row.codes + i, low);
+      Simd::narrow(row.codes + i + 16, high);
+      const int32_t low_sum = Simd::isum(low), high_sum = Simd::isum(high);
+      row.sums16[i / 16] = static_cast<int16_t>(low_sum);
+      row.sums16[i / 16 + 1] = static_cast<int16_t>(high_sum);
+      row.sums32[i / 32] = static_cast<int16_t>(low_sum + high_sum);
+    }
+  }
+}
+
+void norm(const float* x, float* out, uint32_t n, NormKind kind, const float* weight, const float* bias, float eps) {
+  F sums = Simd::zero();
+  float mean = 0;
+  if (kind == NormKind::kLayer) {
+    by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { sums = Simd::add(sums, load(x + i, lanes)); });
+    mean = Simd::sum(sums) / static_cast<float>(n);
+    sums = Simd::zero();
+  }
+  const F center = Simd::set1(mean);
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+    const F d = Simd::sub(load(x + i, lanes), center);
+    sums = Simd::add(sums, Simd::first_else(lanes, Simd::mul(d, d), Simd::zero()));
+  });
+  const F inverse = Simd::set1(1 / __builtin_sqrtf(Simd::sum(sums) / static_cast<float>(n) + eps));
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+    F y = Simd::mul(Simd::sub(load(x + i, lanes), center), inverse);
+    if (weight) y = Simd::mul(y, load(weight + i, lanes));
+    if (bias) y = Simd::add(y, load(bias + i, lanes));
+    store(out + i, y, lanes);
+  });
+}
+
+void rope(float* head, const float* angles, uint32_t dims, bool interleaved) {
+  const uint32_t half = dims / 2;
+  if (interleaved) {
+    for (uint32_t i = 0; i < half; ++i) {
+      const float a = head[2 * i], b = head[2 * i + 1], cos = angles[i], sin = angles[half + i];
+      head[2 * i] = a * cos - b * sin;
+      head[2 * i + 1] = a * sin + b * cos;
+    }
+    return;
+  }
+  by_sixteen(half, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+    const F a = load(head + i, lanes), b = load(head + half + i, lanes);
+    const F cos = load(angles + i, lanes), sin = load(angles + half + i, lanes);
+    store(head + i, Simd::sub(Simd::mul(a, cos), Simd::mul(b, sin)), lanes);
+    store(head + half + i, Simd::add(Simd::mul(a, sin), Simd::mul(b, cos)), lanes);
+  });
+}
+
+template <Activation kKind>
+HEARTH_ALWAYS_INLINE void activate_as(const float* x, const float* up, float* out, uint32_t n) {
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+    F y = activation<kKind>(load(x + i, lanes));
+    if (up) y = Simd::mul(y, load(up + i, lanes));
+    store(out + i, y, lanes);
+  });
+}
+
+void gated(const float* gate, const float* up, float* out, uint32_t n, Activation kind) {
+  switch (kind) {
+    case Activation::kSilu: return activate_as<Activation::kSilu>(gate, up, out, n);
+    case Activation::kGeluTanh: return activate_as<Activation::kGeluTanh>(gate, up, out, n);
+    case Activation::kGelu: return activate_as<Activation::kGelu>(gate, up, out, n);
+    case Activation::kRelu: return activate_as<Activation::kRelu>(gate, up, out, n);
+    case Activation::kRelu2: return activate_as<Activation::kRelu2>(gate, up, out, n);
+  }
+}
+
+void activate(float* x, uint32_t n, Activation kind) { gated(x, nullptr, x, n, kind); }
+
+void add(float* target, const float* x, uint32_t n, float factor) {
+  const F f = Simd::set1(factor);
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+    store(target + i, Simd::fma(load(x + i, lanes), f, load(target + i, lanes)), lanes);
+  });
+}
+
+void scale(float* x, uint32_t n, float factor) {
+  const F f = Simd::set1(factor);
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { store(x + i, Simd::mul(load(x + i, lanes), f), lanes); });
+}
+
+HEARTH_ALWAYS_INLINE F capped(F x, F cap) { return Simd::mul(cap, tanh(Simd::div(x, cap))); }
+
+void softcap(float* x, uint32_t n, float cap) {
+  const F c = Simd::set1(cap);
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { store(x + i, capped(load(x + i, lanes), c), lanes); });
+}
+
+void to_half(const float* x, Fp16* out, uint32_t n) {
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { Simd::store_partial(out + i, load(x + i, lanes), lanes); });
+}
+
+void short_conv(const float* u, const float* kernel, const float* bias, uint32_t taps, uint32_t width, const float* c_gate,
+                float* out) {
+  for (uint32_t c = 0; c < width; ++c) {
+    float sum = bias ? bias[c] : 0;
+    for (uint32_t t = 0; t < taps; ++t) sum += kernel[c * taps + t] * u[t * width + c];
+    out[c] = c_gate[c] * sum;
+  }
+}

@@ -1,0 +1,58 @@
+#pragma once
+// Matrix products over packed weights. One answer whatever the batch, the threads and the chunks: kernels/product.inl.h.
+#include <span>
+#include <vector>
+
+#include "ops/cpu/packed_weight.h"
+#include "ops/cpu/workers.h"
+
+namespace hearth::ops::cpu {
+
+// out[i] = weight · x[first_row + i] for i in [0, rows).
+struct Product {
+  const PackedWeight* weight;
+  uint32_t first_row, rows;
+  Matrix out;                   // (rows, weight rows)
+  const float* bias = nullptr;
+  bool accumulate = false;
+};
+
+class Multiplier {
+ public:
+  explicit Multiplier(const Workers& workers) : workers_(workers), of_worker_(workers.pool.threads()) {}
+
+  // Products that read rows of one matrix, shared among threads as one piece of work. Outputs must not overlap.
+  void multiply(ConstMatrix x, std::span<const Product> products);
+
+ private:
+  // Some panels of one part of one product.
+  struct Chunk {
+    const Product* product;
+    const PackedWeight::Part* part;
+    uint32_t first_panel, end_panel;
+  };
+  struct OfWorker {
+    Scratch<float> sums;     // (rows at once, 16)
+    Scratch<float> decoded;  // a panel of a stored weight as floats: FloatBlock<float>
+    Scratch<float> row;
+  };
+
+  const QuantizedRows& quantized(ConstMatrix x, uint32_t group);
+  void plan_chunks(std::span<const Product> products);
+  void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
+  const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);
+
+  Workers workers_;
+  std::vector<OfWorker> of_worker_;
+  std::vector<Chunk> chunks_;
+  struct Quantized {
+    Scratch<int8_t> codes;
+    Scratch<float> scales;
+    Scratch<int16_t> sums16, sums32;
+    QuantizedRows rows;
+    bool current = false;
+  };
+  Quantized by_32_, by_256_;
+};
+
+}  // namespace hearth::ops::cpu

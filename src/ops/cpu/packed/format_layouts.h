@@ -1,0 +1,106 @@
+#pragma once
+// Which layout a weight format is packed into. Derived from the format's struct (quant/codecs.h): the width from the bounds of
+// its codes, one or two levels of scales from its block size, the minimum from what unpack() returns.
+#include <concepts>
+#include <type_traits>
+
+#include "ops/cpu/packed/layouts.h"
+#include "quant/codecs.h"
+
+namespace hearth::ops::cpu {
+
+// Grid formats whose vectors hold few distinct values: indices into a table of sixteen take half of a byte.
+template <class F>
+struct CodeTable {};
+template <class F>
+  requires requires { F::kTable; }
+struct CodeTable<F> {
+  static constexpr quant::Values16 kValues = F::kTable;
+};
+
+struct Iq1Values {
+  static constexpr quant::Values16 kValues = {-9, -7, -1, 1, 7, 9};
+};
+struct Iq2Values {
+  static constexpr quant::Values16 kValues = {-43, -25, -8, 8, 25, 43};
+};
+template <> struct CodeTable<quant::IQ1_S> : Iq1Values {};
+template <> struct CodeTable<quant::IQ1_M> : Iq1Values {};
+template <> struct CodeTable<quant::IQ2_XXS> : Iq2Values {};
+template <> struct CodeTable<quant::IQ2_XS> : Iq2Values {};
+template <> struct CodeTable<quant::IQ2_S> : Iq2Values {};
+template <> struct CodeTable<quant::IQ3_XXS> {
+  static constexpr quant::Values16 kValues = {-62, -52, -44, -36, -28, -20, -12, -4, 4, 12, 20, 28, 36, 44, 52, 62};
+};
+template <> struct CodeTable<quant::IQ3_S> {
+  static constexpr quant::Values16 kValues = {-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15};
+};
+
+template <class F>
+concept TableFormat = requires { CodeTable<F>::kValues; };
+
+// A scale that keeps every value the format's scales can take.
+template <class F>
+struct ScaleType {
+  using Type = Fp16;
+};
+template <> struct ScaleType<quant::MXFP4> { using Type = Bf16; };  // powers of two down to 2^-128
+template <> struct ScaleType<quant::Q8_K> { using Type = float; };
+template <class F>
+  requires std::derived_from<CodeTable<F>, Iq1Values> || std::derived_from<CodeTable<F>, Iq2Values> ||
+           std::same_as<F, quant::IQ3_XXS> || std::same_as<F, quant::IQ3_S>
+struct ScaleType<F> {
+  using Type = float;  // a half divided by 8: its last bits may fall out of half's range
+};
+
+template <class F>
+constexpr unsigned code_bits() {
+  if constexpr (TableFormat<F>) return 4;
+  const int range = F::kCodes.hi - F::kCodes.lo;
+  return range < 4 ? 2 : range < 8 ? 3 : range < 16 ? 4 : range < 32 ? 5 : range < 64 ? 6 : 8;
+}
+
+// What is added to a code to store it, or to a table entry to multiply with it.
+template <class F>
+constexpr int code_zero() {
+  if constexpr (TableFormat<F>) {
+    int least = 0;
+    for (int value : CodeTable<F>::kValues) least = value < least ? value : least;
+    return -least;
+  }
+  return -F::kCodes.lo;
+}
+
+// void: no layout of its own; rows stay as stored and are decoded to floats at every use.
+template <class F>
+struct LayoutOf {
+  using Type = void;
+};
+template <> struct LayoutOf<quant::F32> { using Type = FloatBlock<float>; };
+template <> struct LayoutOf<quant::F16> { using Type = FloatBlock<Fp16>; };
+template <> struct LayoutOf<quant::BF16> { using Type = FloatBlock<Bf16>; };
+
+template <quant::GroupedFormat F>
+struct LayoutOf<F> {
+  using Map = decltype(F::unpack({}, 0, std::declval<quant::Codes<F::kGroupValues>>()));
+  static constexpr Shift kShift = std::same_as<Map, quant::Shifted> ? Shift::kMin : Shift::kNone;
+  static constexpr Codes kCodes = TableFormat<F> ? Codes::kTable : Codes::kLinear;
+  static constexpr unsigned kGroup = F::kGroupValues < 32 ? F::kGroupValues : 32;
+  using Scale = typename ScaleType<F>::Type;
+  using Type = std::conditional_t<F::kBlockValues == 256, SuperBlock<code_bits<F>(), kGroup, kCodes, kShift, Scale>,
+                                  FlatBlock<code_bits<F>(), kGroup, kCodes, kShift, Scale>>;
+};
+
+template <class List, class L>
+struct PlaceIn;
+template <class... Ls, class L>
+struct PlaceIn<LayoutList<Ls...>, L> {
+  static constexpr size_t find() {
+    size_t place = 0;
+    const bool found = ((std::same_as<Ls, L> || (++place, false)) || ...);
+    return found ? place : sizeof...(Ls);
+  }
+  static constexpr size_t kPlace = find();
+};
+
+}  // namespace hearth::ops::cpu

@@ -1,0 +1,157 @@
+// Packed weights and products of every format, on every instruction set this machine has, against the reference.
+#include "ops/cpu/packed_weight.h"
+#include "ops/cpu/tests/samples.h"
+#include "runner/shared_data.h"
+
+namespace hearth::ops::cpu {
+namespace {
+
+constexpr uint32_t kRowCounts[] = {1, 2, 3, 4, 5, 8, 16, 17, 33, 64, 65};
+
+TEST(PackedWeight, HoldsEveryValueOfEveryFormat) {
+  const auto backend = backend_for(*usable_tables().front());
+  size_t cases = 0;
+  for (const quant::Format& format : quant::formats())
+    for (const uint32_t rows : {1u, 16u, 37u}) {
+      const RandomWeight weight(format, rows, columns_for(format, 3), 7 + rows);
+      const auto packed_weight = weight.pack(*backend);
+      std::vector<float> row(weight.columns);
+      for (int32_t r = 0; r < static_cast<int32_t>(rows); ++r) {
+        backend->embed(*packed_weight, {&r, 1}, view(row, 1));
+        const auto* first = &weight.decoded[static_cast<size_t>(r) * weight.columns];
+        expect_same_bits(row, {first, first + weight.columns}, std::string(format.name) + " row " + std::to_string(r));
+      }
+      ++cases;
+    }
+  hearth::testing::count_cases("kernel cases", cases);
+}
+
+// What rounding can explain. Integer layouts round activations to 8 bits: each is off by at most half a step of its group of
+// 32 or 256, so an output is off by at most sum |w| * step / 2; f32 sums add at most columns * 2^-24 * sum |w x| to that.
+std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const float* x) {
+  std::vector<double> steps(w.columns, 0);
+  if (const uint32_t group = packer.activation_group; group != 0)
+    for (uint32_t i = 0; i < w.columns; ++i) {
+      const float* first = x + i / group * group;
+      for (uint32_t k = 0; k < group; ++k) steps[i] = std::max<double>(steps[i], std::fabs(first[k]) / 127);
+    }
+  std::vector<double> bounds(w.rows);
+  for (uint32_t o = 0; o < w.rows; ++o)
+    for (uint32_t i = 0; i < w.columns; ++i) {
+      const double weight = std::fabs(w.decoded[size_t{o} * w.columns + i]);
+      bounds[o] += weight * (steps[i] / 2 * 1.0001 + w.columns * 0x1p-24 * std::fabs(x[i]));
+    }
+  // Minimums are subtracted as sums of their own, larger than what they leave: their rounding counts in full.
+  for (double& b : bounds) b = b * 1.001 + 1e-30;
+  return bounds;
+}
+
+void expect_near_reference(Backend& backend, const RandomWeight& w, uint32_t rows, const std::string& what) {
+  const auto oracle = reference::make_backend();
+  const auto mine = w.pack(backend), theirs = w.pack(*oracle);
+  const std::vector<float> x = normals(size_t{rows} * w.columns, rows);
+  std::vector<float> got(size_t{rows} * w.rows), wanted(got.size());
+  backend.matmul(*mine, view(x, rows), view(got, rows), {});
+  oracle->matmul(*theirs, view(x, rows), view(wanted, rows), {});
+  for (uint32_t r = 0; r < rows; ++r) {
+    const std::vector<double> bounds = error_bounds(w, packer_of(w.format), &x[size_t{r} * w.columns]);
+    for (uint32_t o = 0; o < w.rows; ++o)
+      ASSERT_NEAR(got[size_t{r} * w.rows + o], wanted[size_t{r} * w.rows + o], bounds[o]) << what << " row " << r << " output " << o;
+  }
+}
+
+TEST(Matmul, EveryFormatNearTheReference) {
+  size_t cases = 0;
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    for (const quant::Format& format : quant::formats()) {
+      const std::string what = std::string(format.name) + " on " + table->isa;
+      const uint32_t short_blocks = format.block_values >= 256 ? 2 : format.block_values >= 32 ? 9 : 172;
+      for (const uint32_t rows : kRowCounts) {
+        expect_near_reference(*backend, RandomWeight(format, 21, columns_for(format, short_blocks), rows), rows,
+                              what + " with " + std::to_string(rows) + " rows");
+        ++cases;
+      }
+      for (const uint32_t outputs : {1u, 15u, 48u}) {  // one block; panels that are not full
+        expect_near_reference(*backend, RandomWeight(format, outputs, columns_for(format, 1), outputs), 3, what);
+        ++cases;
+      }
+    }
+  }
+  hearth::testing::count_cases("kernel cases", cases);
+}
+
+std::vector<float> product(Backend& backend, const Weight& weight, const std::vector<float>& x, uint32_t rows) {
+  std::vector<float> out(size_t{rows} * weight.rows);
+  backend.matmul(weight, view(x, rows), view(out, rows), {});
+  return out;
+}
+
+TEST(Matmul, TheSameBitsInAnyBatch) {
+  size_t cases = 0;
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    for (const quant::Format& format : quant::formats()) {
+      const RandomWeight source(format, 19, columns_for(format, format.block_values >= 256 ? 2 : 10), 3);
+      const auto weight = source.pack(*backend);
+      constexpr uint32_t kMost = 67;
+      const std::vector<float> x = normals(size_t{kMost} * source.columns, 5);
+      std::vector<float> alone;
+      for (uint32_t r = 0; r < kMost; ++r) {
+        const auto first = x.begin() + r * source.columns;
+        const auto out = product(*backend, *weight, {first, first + source.columns}, 1);
+        alone.insert(alone.end(), out.begin(), out.end());
+      }
+      for (uint32_t rows : {2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 10u, 11u, 12u, 13u, 14u, 15u, 16u, 17u, 64u, 67u}) {
+        const std::vector<float> some(x.begin(), x.begin() + rows * source.columns);
+        expect_same_bits(product(*backend, *weight, some, rows), {alone.begin(), alone.begin() + rows * source.rows},
+                         std::string(format.name) + " on " + table->isa + ", rows " + std::to_string(rows));
+        ++cases;
+      }
+    }
+  }
+  hearth::testing::count_cases("kernel cases", cases);
+}
+
+TEST(Matmul, TheSameBitsOnAnyNumberOfThreads) {
+  for (const char* name : {"q4_k", "q6_k", "q8_0", "bf16"}) {
+    const quant::Format& format = *quant::find_format(name);
+    const RandomWeight source(format, 500, 512, 11);
+    const std::vector<float> x = normals(5 * 512, 12);
+    std::vector<std::vector<float>> answers;
+    for (unsigned threads : {1u, 2u, 3u}) {
+      const auto backend = backend_for(*usable_tables().front(), threads);
+      answers.push_back(product(*backend, *source.pack(*backend), x, 5));
+    }
+    expect_same_bits(answers[1], answers[0], std::string(name) + " two threads");
+    expect_same_bits(answers[2], answers[0], std::string(name) + " three threads");
+  }
+}
+
+TEST(Matmul, StackedPartsBiasAndAccumulation) {
+  const auto backend = backend_for(*usable_tables().front());
+  const auto oracle = reference::make_backend();
+  const RandomWeight a(*quant::find_format("q6_k"), 20, 256, 1), b(*quant::find_format("f32"), 7, 256, 2),
+      c(*quant::find_format("q8_0"), 33, 256, 3);
+  const WeightSource parts[] = {a.source(), b.source(), c.source()};
+  const auto mine = backend->pack(parts), theirs = oracle->pack(parts);
+  ASSERT_TRUE(mine && theirs);
+  EXPECT_EQ((*mine)->rows, 60u);
+  EXPECT_EQ((*mine)->layout_name, "mixed");
+  const std::vector<float> x = normals(2 * 256, 4), bias = normals(60, 5);
+  std::vector<float> got = normals(120, 6), wanted = got;
+  backend->matmul(**mine, view(x, 2), view(got, 2), {.bias = bias.data(), .accumulate = true});
+  oracle->matmul(**theirs, view(x, 2), view(wanted, 2), {.bias = bias.data(), .accumulate = true});
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 1.0) << i;   // 8-bit activations of random q6_k rows
+  for (size_t i = 20; i < 27; ++i) EXPECT_NEAR(got[i], wanted[i], 1e-3) << i;         // the f32 part
+}
+
+TEST(Dispatch, RefusesWhatItDoesNotKnow) {
+  const auto refused = make_backend({.isa = "abacus"});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kConfig);
+  EXPECT_NE(refused.error().message.find("scalar"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hearth::ops::cpu

@@ -1,0 +1,39 @@
+#pragma once
+// What every operation of the CPU backend works with: the kernels, the threads, and scratch that grows and stays.
+#include <algorithm>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "ops/cpu/kernel_table.h"
+
+namespace hearth::ops::cpu {
+
+// Memory for intermediate numbers: grows to the largest request and stays.
+template <class T>
+class Scratch {
+ public:
+  T* at_least(size_t count) {
+    if (memory_.size() < count) memory_.resize(count);
+    return memory_.data();
+  }
+
+ private:
+  std::vector<T> memory_;
+};
+
+struct Workers {
+  const KernelTable& kernels;
+  ThreadPool& pool;
+
+  // Calls body(first, end) over [0, rows), on one thread while the work is too small to share.
+  template <class Body>
+  void rows(size_t rows, size_t values_per_row, Body body) const {
+    constexpr size_t kWorthSharing = 32768;  // values: some 5 us of elementwise work, against 1-2 us to fork and join
+    if (rows * values_per_row < kWorthSharing) return body(size_t{0}, rows);
+    const size_t chunk = std::max<size_t>(1, rows / (8 * pool.threads()));
+    pool.parallel((rows + chunk - 1) / chunk,
+                  [&](size_t c, unsigned) { body(c * chunk, std::min(rows, (c + 1) * chunk)); });
+  }
+};
+
+}  // namespace hearth::ops::cpu
