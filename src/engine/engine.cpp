@@ -61,6 +61,7 @@ class LocalEngine final : public Engine {
 
   uint32_t context() const override { return context_; }
   uint64_t kv_bytes() const override { return page_memory_.bytes() + slot_memory_.bytes(); }
+  EngineLoad load() const override;
   std::string summary() const override;
 
  private:
@@ -185,6 +186,13 @@ void LocalEngine::finish(Sequence& sequence, FinishReason reason, Error error) {
   finish.error = std::move(error);
   sequence.sink().on_finish(finish);
   std::erase_if(sequences_, [&](const auto& owned) { return owned.get() == &sequence; });
+}
+
+EngineLoad LocalEngine::load() const {
+  EngineLoad load{.sequences = static_cast<uint32_t>(sequences_.size()), .pages = 0, .used_pages = cache_.used_pages(),
+                  .kept_pages = cache_.kept_pages()};
+  for (const CacheGroup& group : cache_.groups()) load.pages += group.pages;
+  return load;
 }
 
 std::string LocalEngine::summary() const {

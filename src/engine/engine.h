@@ -22,6 +22,13 @@ struct EngineOptions {
   bool prefix_cache = true;          // keep finished prompts' pages for the next request that begins the same
 };
 
+// What the engine holds right now, for displays and tests.
+struct EngineLoad {
+  uint32_t sequences = 0;                               // submitted, taken in and not finished
+  uint32_t pages = 0, used_pages = 0, kept_pages = 0;   // of all window groups; kept: unused, but found again by their tokens
+};
+
+// Destroyed with requests unfinished, it drops them without an event.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -34,6 +41,7 @@ class Engine {
 
   virtual uint32_t context() const = 0;
   virtual uint64_t kv_bytes() const = 0;   // reserved for pages and slots
+  virtual EngineLoad load() const = 0;     // on step's thread, or between steps
   virtual std::string summary() const = 0; // "context 4096, KV f16 224 MiB in 256 pages of 16 tokens"
 };
 

@@ -115,10 +115,13 @@ void Cache::publish(SequencePages& owned, std::span<const int32_t> computed_prom
   }
 }
 
-// Last pages first: a kept page is of no use without those before it, so it should also be evicted before them.
+// What is released first is evicted first. Without a window a page is of no use unless all before it are there, so the last
+// goes first; under a window the last pages are those that a longer prompt needs.
 void Cache::release(SequencePages& owned) {
-  for (uint32_t g = 0; g < owned.lists.size(); ++g)
-    for (uint32_t i = owned.count; i-- > owned.released[g];) allocators_[g].release(owned.lists[g][i]);
+  for (uint32_t g = 0; g < owned.lists.size(); ++g) {
+    const auto live = std::span(owned.lists[g]).subspan(owned.released[g]);
+    for (size_t i = 0; i < live.size(); ++i) allocators_[g].release(live[groups_[g].window == 0 ? live.size() - 1 - i : i]);
+  }
   index_.drop(owned.node);
   owned = {};
 }

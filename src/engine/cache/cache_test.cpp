@@ -1,0 +1,179 @@
+// The books of the cache, and the memory behind them.
+#include "engine/cache/cache.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <set>
+
+#include "engine/cache/cache_plan.h"
+#include "engine/cache/recurrent_pool.h"
+#include "engine/test/fake_model.h"
+
+namespace hearth::engine {
+namespace {
+
+std::vector<int32_t> counting(size_t tokens) {
+  std::vector<int32_t> prompt(tokens);
+  std::iota(prompt.begin(), prompt.end(), 1);
+  return prompt;
+}
+
+// Computes and publishes a prompt, then releases it.
+void compute(Cache& cache, std::span<const int32_t> prompt) {
+  SequencePages owned;
+  cache.match(prompt, owned);
+  cache.grow(owned, static_cast<uint32_t>(prompt.size()));
+  cache.publish(owned, prompt);
+  cache.release(owned);
+}
+
+uint32_t found(Cache& cache, std::span<const int32_t> prompt) {
+  SequencePages owned;
+  const uint32_t tokens = cache.match(prompt, owned);
+  cache.release(owned);
+  return tokens;
+}
+
+TEST(Cache, FindsWholePagesShortOfTheLastToken) {
+  Cache cache({{.window = 0, .pages = 10, .most_per_sequence = 10}}, 4, true);
+  const auto prompt = counting(13);
+  compute(cache, prompt);
+  for (size_t tokens = 1; tokens <= prompt.size(); ++tokens)
+    EXPECT_EQ(found(cache, std::span(prompt).first(tokens)), (tokens - 1) / 4 * 4) << tokens;
+  EXPECT_EQ(cache.used_pages(), 0u);
+  EXPECT_EQ(cache.kept_pages(), 3u);  // the fourth page is not whole
+}
+
+TEST(Cache, EvictsTheEndOfAPromptFirst) {
+  Cache cache({{.window = 0, .pages = 5, .most_per_sequence = 5}}, 4, true);
+  const auto prompt = counting(21);
+  compute(cache, std::span(prompt).first(20));
+  EXPECT_EQ(found(cache, prompt), 20u);
+  for (uint32_t taken = 1; taken <= 5; ++taken) {
+    SequencePages other;
+    cache.match({}, other);
+    cache.grow(other, taken * 4);
+    EXPECT_EQ(found(cache, prompt), 20 - 4 * taken);
+    cache.release(other);
+    compute(cache, std::span(prompt).first(20));
+  }
+}
+
+TEST(Cache, NeverEvictsPagesInUse) {
+  Cache cache({{.window = 0, .pages = 6, .most_per_sequence = 6}}, 4, true);
+  const auto prompt = counting(17);
+  compute(cache, prompt);
+  SequencePages owned, other;
+  EXPECT_EQ(cache.match(prompt, owned), 16u);
+  cache.match({}, other);
+  EXPECT_EQ(cache.reach(other), 8u);
+  EXPECT_TRUE(cache.fits(other, 8, 0));
+  EXPECT_FALSE(cache.fits(other, 8, 1));
+  EXPECT_FALSE(cache.fits(other, 9, 0));
+  cache.grow(other, 8);
+  EXPECT_EQ(cache.reach(other), 8u);
+  const std::set<uint32_t> pages(owned.lists[0].begin(), owned.lists[0].end());
+  for (const uint32_t page : other.lists[0]) EXPECT_FALSE(pages.contains(page));
+  cache.release(owned);
+  cache.release(other);
+}
+
+TEST(Cache, UnderAWindowOnlyTheLastPagesMatter) {
+  Cache cache({{.window = 6, .pages = 20, .most_per_sequence = 20}}, 2, true);
+  const auto prompt = counting(33);
+  SequencePages owned;
+  cache.match(prompt, owned);
+  for (uint32_t past = 0; past < 32; past += 4) {  // four tokens a step
+    cache.leave_window(owned, past);
+    cache.grow(owned, past + 4);
+    cache.publish(owned, std::span(prompt).first(past + 4));
+    EXPECT_LE(cache.used_pages(), 5u);  // tokens past - 5 ... past + 3
+  }
+  cache.release(owned);
+  // Another prompt takes the oldest pages, those that nobody needs for going on from the end.
+  SequencePages other;
+  cache.match({}, other);
+  cache.grow(other, 2 * 17);
+  EXPECT_EQ(found(cache, prompt), 32u);
+  EXPECT_EQ(found(cache, std::span(prompt).first(20)), 0u);
+  cache.release(other);
+}
+
+TEST(Cache, WhoComputesTheSameSecondKeepsItsPagesPrivate) {
+  Cache cache({{.window = 0, .pages = 8, .most_per_sequence = 8}}, 4, true);
+  const auto prompt = counting(9);
+  SequencePages first, second;
+  for (SequencePages* owned : {&first, &second}) {
+    cache.match(prompt, *owned);
+    cache.grow(*owned, 9);
+  }
+  cache.publish(first, prompt);
+  cache.publish(second, prompt);
+  cache.release(first);
+  cache.release(second);
+  EXPECT_EQ(cache.kept_pages(), 2u);
+  EXPECT_EQ(found(cache, prompt), 8u);
+}
+
+TEST(PagePool, ViewsNeitherOverlapNorLeaveTheirMemory) {
+  MemoryBackend backend;
+  const FakeModel model({.windows = {0, 8, 4}});
+  for (const uint32_t page_tokens : {1u, 4u, 16u})
+    for (const auto& [k_type, v_type] : {std::pair{ops::KvType::kF32, ops::KvType::kF32}, {ops::KvType::kF16, ops::KvType::kF32},
+                                        {ops::KvType::kF16, ops::KvType::kF16}}) {
+      PageLayout layout(model.state_shape(), page_tokens, k_type, v_type);
+      const auto plan = plan_cache(model.state_shape(), layout,
+                                   {.context = 40, .page_tokens = page_tokens, .k_type = k_type, .v_type = v_type, .prefill_chunk = 8}, 40);
+      ASSERT_TRUE(plan);
+      PagePool pool(layout, plan->groups, backend);
+      EXPECT_EQ(pool.bytes(), plan->bytes);
+      // Every byte of every view is marked; a second mark would be an overlap, a mark outside a fault (see the sanitizers).
+      size_t marked = 0;
+      for (const ops::KvLayer& layer : pool.layers())
+        for (uint32_t page = 0; page < plan->groups[layer.group].pages; ++page)
+          for (uint32_t head = 0; head < layer.kv_heads; ++head)
+            for (const auto& [from, bytes] :
+                 {std::pair{layer.keys(page, head), page_tokens * layer.k_dim * ops::kv_bytes(k_type)},
+                  std::pair{layer.values(page, head), page_tokens * layer.v_dim * ops::kv_bytes(v_type)}})
+              for (size_t i = 0; i < bytes; ++i, ++marked) {
+                ASSERT_EQ(from[i], std::byte{0}) << "two views share a byte";
+                from[i] = std::byte{1};
+              }
+      EXPECT_LE(marked, pool.bytes());
+      for (const ops::KvLayer& layer : pool.layers()) EXPECT_EQ(reinterpret_cast<uintptr_t>(layer.first_page) % 64, 0u);
+    }
+}
+
+TEST(RecurrentPool, SlotsAreSeparateAndCleared) {
+  MemoryBackend backend;
+  const FakeModel model({.is_recurrent = true});
+  RecurrentPool pool(model.state_shape(), 3, backend);
+  for (uint32_t slot = 0; slot < 3; ++slot)
+    for (const ops::SlotLayer& layer : pool.layers())
+      for (uint32_t i = 0; i < layer.floats; ++i) {
+        ASSERT_EQ(layer.slot(slot)[i], 0);
+        layer.slot(slot)[i] = static_cast<float>(slot + 1);
+      }
+  pool.clear(1);
+  for (const ops::SlotLayer& layer : pool.layers())
+    for (uint32_t i = 0; i < layer.floats; ++i) {
+      EXPECT_EQ(layer.slot(0)[i], 1);
+      EXPECT_EQ(layer.slot(1)[i], 0);
+      EXPECT_EQ(layer.slot(2)[i], 3);
+    }
+}
+
+TEST(CachePlan, WindowedGroupsTakeNoMoreThanTheyCanUse) {
+  const FakeModel model({.context = 8192, .windows = {0, 64}});
+  PageLayout layout(model.state_shape(), 16, ops::KvType::kF16, ops::KvType::kF16);
+  const auto plan = plan_cache(model.state_shape(), layout, {.prefill_chunk = 32, .max_sequences = 2}, 8192);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->context, 8192u);
+  EXPECT_EQ(plan->groups[0].pages, 512u);
+  EXPECT_EQ(plan->groups[1].most_per_sequence, 8u);  // (64 + 32) / 16, and two that are cut
+  EXPECT_EQ(plan->groups[1].pages, 2 * (8 + 5u));    // and a window that is kept
+}
+
+}  // namespace
+}  // namespace hearth::engine
