@@ -1,7 +1,7 @@
 #include "text/jinja/template.h"
 
 #include "base/utf8.h"
-#include "text/jinja/parser.h"
+#include "text/jinja/syntax/parser.h"
 
 namespace hearth::text::jinja {
 

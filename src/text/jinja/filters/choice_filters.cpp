@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/objects.h"
+#include "text/jinja/run/objects.h"
 
 namespace hearth::text::jinja {
 

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <numeric>
 
-#include "text/jinja/characters.h"
+#include "text/jinja/value/characters.h"
 
 namespace hearth::text::jinja {
 

@@ -4,8 +4,8 @@
 #include <span>
 #include <string_view>
 
-#include "text/jinja/arguments.h"
-#include "text/jinja/interpreter.h"
+#include "text/jinja/run/arguments.h"
+#include "text/jinja/run/interpreter.h"
 
 namespace hearth::text::jinja {
 

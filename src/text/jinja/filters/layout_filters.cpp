@@ -2,10 +2,10 @@
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "text/jinja/characters.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/markup.h"
-#include "text/jinja/print.h"
+#include "text/jinja/value/markup.h"
+#include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
 

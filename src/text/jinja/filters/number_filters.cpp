@@ -2,10 +2,10 @@
 #include <charconv>
 #include <cmath>
 
-#include "text/jinja/characters.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/operators.h"
-#include "text/jinja/print.h"
+#include "text/jinja/run/operators.h"
+#include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
 

@@ -1,10 +1,10 @@
 // Filters on sequences and mappings that look at their items' order, number or value.
 #include <algorithm>
 
-#include "text/jinja/characters.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/objects.h"
-#include "text/jinja/operators.h"
+#include "text/jinja/run/objects.h"
+#include "text/jinja/run/operators.h"
 
 namespace hearth::text::jinja {
 

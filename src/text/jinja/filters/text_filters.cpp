@@ -1,12 +1,12 @@
 // Filters that make a text of a value: case, trimming, joining, JSON, HTML.
 #include <algorithm>
 
-#include "text/jinja/characters.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/format.h"
-#include "text/jinja/markup.h"
+#include "text/jinja/run/format.h"
+#include "text/jinja/value/markup.h"
 #include "text/jinja/methods/methods.h"
-#include "text/jinja/print.h"
+#include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "text/jinja/operators.h"
+#include "text/jinja/run/operators.h"
 
 namespace hearth::text::jinja {
 

@@ -1,11 +1,11 @@
 // Methods of strings but for those that cut (string_split.cpp).
 #include <algorithm>
 
-#include "text/jinja/characters.h"
-#include "text/jinja/format.h"
-#include "text/jinja/markup.h"
+#include "text/jinja/value/characters.h"
+#include "text/jinja/run/format.h"
+#include "text/jinja/value/markup.h"
 #include "text/jinja/methods/methods.h"
-#include "text/jinja/print.h"
+#include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
 

@@ -1,8 +1,8 @@
 // Methods of strings that cut them into pieces, and join().
 #include <algorithm>
 
-#include "text/jinja/characters.h"
-#include "text/jinja/markup.h"
+#include "text/jinja/value/characters.h"
+#include "text/jinja/value/markup.h"
 #include "text/jinja/methods/methods.h"
 
 namespace hearth::text::jinja {
