@@ -1,0 +1,18 @@
+#pragma once
+// The last step of encoding: one word (a piece of the pre-tokenizer, already normalized) to token ids.
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::text {
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual std::string_view name() const = 0;  // "byte-level BPE"
+  // Appends the ids of `word`, which is valid UTF-8. Control tokens never come out.
+  virtual void encode(std::string_view word, std::vector<TokenId>& ids) const = 0;
+};
+
+}  // namespace hearth::text

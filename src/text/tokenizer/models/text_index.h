@@ -1,0 +1,65 @@
+#pragma once
+// Strings numbered from 0, kept in one arena, found again by a flat hash table.
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hearth::text {
+
+// A fast hash of short byte strings; stable only within one run.
+inline uint64_t hash_text(std::string_view text) {
+  constexpr uint64_t kMix = 0x9E3779B97F4A7C15;
+  const auto load = [&](size_t at, size_t n) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, n);
+    return word;
+  };
+  uint64_t h = text.size() * kMix;
+  size_t at = 0;
+  for (; text.size() - at >= 8; at += 8) h = (std::rotl(h, 29) ^ load(at, 8)) * kMix;
+  const size_t rest = text.size() - at;
+  if (rest >= 4) h = (std::rotl(h, 29) ^ (load(at, 4) | load(text.size() - 4, 4) << 32)) * kMix;
+  else if (rest > 0)
+    h = (std::rotl(h, 29) ^ (load(at, 1) | load(at + rest / 2, 1) << 8 | load(text.size() - 1, 1) << 16)) * kMix;
+  return h ^ h >> 32;
+}
+
+class TextIndex {
+ public:
+  void reserve(size_t count, size_t bytes);
+  void add(std::string_view text);  // gets the next number, whether or not the text was added before
+  // Makes find() work; `listed(i)` says which entries it may find. Of equal texts the first is found.
+  template <class Listed>
+  void build(Listed listed) {
+    mask_ = std::bit_ceil(size() * 2 + 2) - 1;
+    slots_.assign(mask_ + 1, -1);
+    for (size_t i = 0; i < size(); ++i)
+      if (listed(static_cast<int32_t>(i))) insert(static_cast<int32_t>(i));
+  }
+
+  size_t size() const { return ends_.size(); }
+  std::string_view text(int32_t i) const {
+    const size_t begin = i == 0 ? 0 : ends_[static_cast<size_t>(i) - 1];
+    return std::string_view(arena_).substr(begin, ends_[static_cast<size_t>(i)] - begin);
+  }
+  int32_t find(std::string_view wanted) const {  // -1 where absent
+    if (wanted.size() > longest_ || slots_.empty()) return -1;
+    for (size_t slot = hash_text(wanted) & mask_;; slot = (slot + 1) & mask_) {
+      const int32_t i = slots_[slot];
+      if (i < 0 || text(i) == wanted) return i;
+    }
+  }
+  size_t longest() const { return longest_; }  // bytes
+
+ private:
+  void insert(int32_t i);
+  std::string arena_;
+  std::vector<uint32_t> ends_;
+  std::vector<int32_t> slots_;
+  size_t mask_ = 0, longest_ = 0;
+};
+
+}  // namespace hearth::text

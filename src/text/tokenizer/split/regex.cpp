@@ -1,0 +1,168 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "text/tokenizer/split/regex.h"
+
+#include <pcre2.h>
+
+#include "base/check.h"
+#include "text/unicode/char_class.h"
+
+namespace hearth::text {
+
+namespace {
+
+// White_Space. PCRE2's \s adds U+180E.
+constexpr std::string_view kSpaces = R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+// PCRE2's \w lacks marks and connectors before 10.43.
+constexpr std::string_view kWordChars = R"(\p{L}\p{M}\p{Nd}\p{Pc})";
+
+class Rewriter {
+ public:
+  explicit Rewriter(std::string_view pattern) : pattern_(pattern) {}
+
+  Result<std::string> run() {
+    while (at_ < pattern_.size()) {
+      if (pattern_[at_] == '[') {
+        HEARTH_TRY(set, read_set());
+        out_ += set;
+      } else if (pattern_[at_] == '\\' && at_ + 1 < pattern_.size()) {
+        append_escape();
+      } else {
+        out_ += pattern_[at_++];
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void append_escape() {
+    const char c = pattern_[at_ + 1];
+    if (c == 's') out_.append("[").append(kSpaces).append("]");
+    else if (c == 'S') out_.append("[^").append(kSpaces).append("]");
+    else if (c == 'w') out_.append("[").append(kWordChars).append("]");
+    else if (c == 'W') out_.append("[^").append(kWordChars).append("]");
+    else out_.append(pattern_.substr(at_, 2));
+    at_ += 2;
+  }
+
+  Failure refuse(std::string_view what) const {
+    return fail(ErrorCode::kUnsupported, "the pattern '{}' has {}, which this build cannot split by", pattern_, what);
+  }
+
+  // A bracketed set, with its brackets: "[...]" or, for an intersection, "(?:(?=[b])[a])".
+  Result<std::string> read_set() {
+    const bool negated = pattern_.substr(at_).starts_with("[^");
+    at_ += negated ? 2 : 1;
+    std::string items;
+    bool first = true;
+    for (; at_ < pattern_.size(); first = false) {
+      const std::string_view rest = pattern_.substr(at_);
+      if (rest[0] == ']' && !first) {
+        ++at_;
+        return (negated ? "[^" : "[") + items + "]";
+      }
+      if (rest.starts_with("&&")) {
+        HEARTH_TRY(other, read_intersection());
+        if (negated) return refuse("a negated intersection of sets");
+        return "(?:(?=" + other + ")[" + items + "])";
+      }
+      HEARTH_TRY(item, read_item(rest));
+      items += item;
+    }
+    return refuse("a set without an end");
+  }
+
+  Result<std::string> read_item(std::string_view rest) {
+    if (rest.starts_with("[:")) return refuse("a POSIX class");
+    if (rest[0] == '[') {  // a set in a set: their union
+      HEARTH_TRY(inner, read_set());
+      if (inner[0] == '(' || inner[1] == '^') return refuse("a negated set inside a set");
+      return inner.substr(1, inner.size() - 2);
+    }
+    const size_t length = rest[0] == '\\' && rest.size() > 1 ? 2 : 1;
+    at_ += length;
+    if (rest.starts_with("\\s")) return std::string(kSpaces);
+    if (rest.starts_with("\\w")) return std::string(kWordChars);
+    if (rest.starts_with("\\W")) return refuse("\\W inside a set");
+    return std::string(rest.substr(0, length));
+  }
+
+  // Behind "&&": one set, then the end of the set around it.
+  Result<std::string> read_intersection() {
+    at_ += 2;
+    if (!pattern_.substr(at_).starts_with("[")) return refuse("an intersection with anything but a set");
+    HEARTH_TRY(set, read_set());
+    if (!pattern_.substr(at_).starts_with("]")) return refuse("an intersection of more than two sets");
+    ++at_;
+    return set;
+  }
+
+  std::string_view pattern_;
+  size_t at_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+struct Regex::Code {
+  explicit Code(pcre2_code* compiled) : code(compiled) {}
+  ~Code() { pcre2_code_free(code); }
+  Code(const Code&) = delete;
+  pcre2_code* code;
+};
+
+namespace {
+
+// Match blocks and JIT stacks belong to one thread.
+struct MatchSpace {
+  pcre2_match_data* match = pcre2_match_data_create(1, nullptr);
+  pcre2_match_context* settings = pcre2_match_context_create(nullptr);
+  pcre2_jit_stack* stack = pcre2_jit_stack_create(32 * 1024, 8 * 1024 * 1024, nullptr);
+  MatchSpace() {
+    pcre2_jit_stack_assign(settings, nullptr, stack);
+    pcre2_set_match_limit(settings, 50'000'000);  // a bound on hostile texts, far above what real patterns take
+  }
+  ~MatchSpace() {
+    pcre2_match_data_free(match);
+    pcre2_match_context_free(settings);
+    pcre2_jit_stack_free(stack);
+  }
+};
+
+}  // namespace
+
+Result<std::string> rewrite_for_pcre2(std::string_view pattern) { return Rewriter(pattern).run(); }
+
+Result<Regex> Regex::compile(std::string_view pattern) {
+  HEARTH_TRY(rewritten, rewrite_for_pcre2(pattern));
+  int error = 0;
+  size_t where = 0;
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rewritten.data()), rewritten.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY,
+                                   &error, &where, nullptr);
+  if (code == nullptr) {
+    unsigned char sentence[160];
+    pcre2_get_error_message(error, sentence, sizeof sentence);
+    return fail(ErrorCode::kBadFile, "the pattern '{}' does not compile: {}", pattern, reinterpret_cast<const char*>(sentence));
+  }
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter matches
+  return Regex(std::make_shared<const Code>(code));
+}
+
+Regex Regex::literal(std::string_view text) {
+  int error = 0;
+  size_t where = 0;
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_LITERAL, &error, &where, nullptr);
+  HEARTH_CHECK(code != nullptr, "a literal always compiles");
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+  return Regex(std::make_shared<const Code>(code));
+}
+
+std::optional<Regex::Match> Regex::find(std::string_view text, size_t from) const {
+  thread_local const MatchSpace space;
+  const int count = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NO_UTF_CHECK,
+                                space.match, space.settings);
+  if (count < 0) return {};  // no match; a text that exceeds the limits stays unsplit from here on
+  const size_t* ends = pcre2_get_ovector_pointer(space.match);
+  return Match{ends[0], ends[1]};
+}
+
+}  // namespace hearth::text
