@@ -10,30 +10,37 @@
 
 namespace hearth::ops::cpu {
 
-// Activations in 8 bits: x = scale * code, codes -127..127, one scale per group of 32 (flat layouts) or 256 (super-blocks);
-// beside them the sums of 16 and of 32 codes, which carry zeros and minimums.
-struct QuantizedRows {
-  int8_t* codes = nullptr;     // (rows, columns)
-  float* scales = nullptr;     // (rows, columns / group)
-  int16_t* sums16 = nullptr;   // (rows, columns / 16)
-  int16_t* sums32 = nullptr;   // (rows, columns / 32)
-  uint32_t columns = 0, group = 32;
+constexpr uint32_t kStepInputs = 256;  // inputs that kernels take at a time; the last step of a row may hold fewer
 
-  QuantizedRows from(size_t row) const {
-    return {codes + row * columns, scales + row * (columns / group), sums16 + row * (columns / 16),
-            sums32 + row * (columns / 32), columns, group};
-  }
+// Activations of one row and one step. Records of a matrix lie step after step, and row after row within a step: a tile of
+// rows reads consecutive records at fixed distances, whatever the width of the matrix, and distances that are no power of two
+// do not compete for the same cache sets.
+//
+// In 8 bits: x = scale * code, codes -127..127, one scale per 32 inputs (flat layouts) or one per step (super-blocks; scales[0]).
+// Sums of codes carry zeros and minimums.
+struct QuantizedStep {
+  int8_t codes[kStepInputs];
+  float scales[8];
+  int16_t sums16[16];  // of 16 codes
+  int16_t sums32[8];   // of 32 codes
+};
+static_assert(sizeof(QuantizedStep) == 336);
+
+struct FloatStep {
+  float values[kStepInputs];
+  float gap[16];
 };
 
 // One panel times some rows of activations: out (rows, 16).
+constexpr uint32_t kRowsAtOnce = 48;  // at most; their quantized records of a step fill half of a first-level cache
 struct PanelProduct {
   const std::byte* panel;
   uint32_t columns;
   int32_t zero;            // of linear codes; table entries have it added as well
   const uint8_t* table;    // 16 entries, code + zero; null for linear codes
-  const float* x;          // rows for float layouts
-  size_t x_stride;
-  QuantizedRows q;         // rows for integer layouts
+  const FloatStep* floats;         // first row of the first step, for float layouts
+  const QuantizedStep* quantized;  // the same for integer layouts
+  size_t step_stride;      // records from one step to the next
   uint32_t rows;
   float* out;
 };
@@ -65,7 +72,8 @@ struct KernelTable {
 
   const ProductTable* products;
 
-  void (*quantize)(const float* x, const QuantizedRows& row);  // one row
+  // One row into its records; group: inputs that share a scale, 32 or 256.
+  void (*quantize)(const float* x, uint32_t columns, uint32_t group, QuantizedStep* first, size_t step_stride);
   void (*norm)(const float* x, float* out, uint32_t n, NormKind kind, const float* weight, const float* bias, float eps);
   void (*rope)(float* head, const float* angles, uint32_t dims, bool interleaved);
   void (*gated)(const float* gate, const float* up, float* out, uint32_t n, Activation activation);

@@ -6,9 +6,6 @@ namespace hearth::ops::cpu {
 
 namespace {
 
-// Rows that share one pass over a panel: their activations of one step (64 * 256 bytes) stay in the first-level cache.
-constexpr uint32_t kRowsAtOnce = 64;
-
 // Panels of one chunk stay in the second-level cache while all rows pass over them.
 constexpr size_t kChunkBytes = 256 << 10;
 
@@ -24,27 +21,38 @@ void deliver(const float* sums, const Product& product, uint32_t row, uint32_t f
 }  // namespace
 
 void Multiplier::multiply(ConstMatrix x, std::span<const Product> products) {
-  by_32_.current = by_256_.current = false;
+  floats_.first = nullptr;
+  by_32_.first = by_256_.first = nullptr;
   for (const Product& product : products) {
     HEARTH_CHECK(product.weight->columns == x.columns && product.out.columns == product.weight->rows, "shapes of a product");
-    for (const auto& part : product.weight->parts())
-      if (part.packer->activation_group != 0) quantized(x, part.packer->activation_group);
+    for (const auto& part : product.weight->parts()) prepare(x, part.packer->activation_group);
   }
   plan_chunks(products);
   workers_.pool.parallel(chunks_.size(), [&](size_t c, unsigned worker) { run(chunks_[c], x, of_worker_[worker]); });
 }
 
-const QuantizedRows& Multiplier::quantized(ConstMatrix x, uint32_t group) {
-  Quantized& q = group == 32 ? by_32_ : by_256_;
-  if (q.current) return q.rows;
-  q.current = true;
-  const size_t values = size_t{x.rows} * x.columns;
-  q.rows = {q.codes.at_least(values), q.scales.at_least(values / group), q.sums16.at_least(values / 16),
-            q.sums32.at_least(values / 32), x.columns, group};
-  workers_.rows(x.rows, x.columns, [&](size_t first, size_t end) {
-    for (size_t r = first; r < end; ++r) workers_.kernels.quantize(x.row(r), q.rows.from(r));
-  });
-  return q.rows;
+void Multiplier::prepare(ConstMatrix x, uint32_t group) {
+  const size_t steps = (size_t{x.columns} + kStepInputs - 1) / kStepInputs, records = steps * x.rows;
+  const auto each_row = [&](auto body) {
+    workers_.rows(x.rows, x.columns, [&](size_t first, size_t end) {
+      for (size_t r = first; r < end; ++r) body(r);
+    });
+  };
+  if (group == 0) {
+    if (floats_.first != nullptr) return;
+    FloatStep* out = floats_.memory.at_least(records);
+    floats_.first = out;
+    each_row([&](size_t r) {
+      for (uint32_t i = 0; i < x.columns; i += kStepInputs)
+        std::copy_n(x.row(r) + i, std::min(kStepInputs, x.columns - i), out[i / kStepInputs * x.rows + r].values);
+    });
+  } else {
+    Prepared<QuantizedStep>& prepared = group == 32 ? by_32_ : by_256_;
+    if (prepared.first != nullptr) return;
+    QuantizedStep* out = prepared.memory.at_least(records);
+    prepared.first = out;
+    each_row([&](size_t r) { workers_.kernels.quantize(x.row(r), x.columns, group, out + r, x.rows); });
+  }
 }
 
 void Multiplier::plan_chunks(std::span<const Product> products) {
@@ -76,13 +84,14 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   const auto& [product, part, first_panel, end_panel] = chunk;
   const Packer& packer = *part->packer;
   ProductFn* kernel = workers_.kernels.products->of[packer.layout];
-  PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .x = nullptr,
-                    .x_stride = x.stride, .q = {}, .rows = 0, .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
-  const QuantizedRows* q = packer.activation_group == 0 ? nullptr : &(packer.activation_group == 32 ? by_32_ : by_256_).rows;
+  PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr,
+                    .quantized = nullptr, .step_stride = x.rows, .rows = 0,
+                    .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
+  const QuantizedStep* quantized = packer.activation_group == 32 ? by_32_.first : by_256_.first;
   for (uint32_t row = 0; row < product->rows; row += kRowsAtOnce) {
     task.rows = std::min(kRowsAtOnce, product->rows - row);
-    if (q != nullptr) task.q = q->from(product->first_row + row);
-    else task.x = x.row(product->first_row + row);
+    if (packer.activation_group == 0) task.floats = floats_.first + product->first_row + row;
+    else task.quantized = quantized + product->first_row + row;
     for (uint32_t p = first_panel; p < end_panel; ++p) {
       task.panel = panel_of(*part, x.columns, p, worker);
       kernel(task);

@@ -37,7 +37,7 @@ class Multiplier {
     Scratch<float> row;
   };
 
-  const QuantizedRows& quantized(ConstMatrix x, uint32_t group);
+  void prepare(ConstMatrix x, uint32_t group);  // fills floats_, by_32_ or by_256_ unless it holds x already
   void plan_chunks(std::span<const Product> products);
   void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);
@@ -45,14 +45,13 @@ class Multiplier {
   Workers workers_;
   std::vector<OfWorker> of_worker_;
   std::vector<Chunk> chunks_;
-  struct Quantized {
-    Scratch<int8_t> codes;
-    Scratch<float> scales;
-    Scratch<int16_t> sums16, sums32;
-    QuantizedRows rows;
-    bool current = false;
+  template <class Step>
+  struct Prepared {
+    Scratch<Step> memory;       // (steps, rows)
+    const Step* first = nullptr;  // null: not this call's matrix yet
   };
-  Quantized by_32_, by_256_;
+  Prepared<FloatStep> floats_;
+  Prepared<QuantizedStep> by_32_, by_256_;
 };
 
 }  // namespace hearth::ops::cpu

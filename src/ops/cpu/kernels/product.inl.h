@@ -75,8 +75,7 @@ HEARTH_ALWAYS_INLINE void read_unit(const UnitPlanes<L::kBits>& planes, const I&
 
 // --- scales: at most 256 inputs of a panel, spread for use by many rows ----------------------------------------------------
 
-constexpr unsigned kStepInputs = 256, kStepUnits = kStepInputs / kUnitInputs;
-
+constexpr unsigned kStepUnits = kStepInputs / kUnitInputs;
 
 template <unsigned group, bool two_levels, bool has_min, bool wide>
 struct Scheme {
@@ -146,32 +145,43 @@ HEARTH_ALWAYS_INLINE I dot(I sum, I codes, I x) {
   else return Simd::dot7(sum, codes, x);
 }
 
+// -zero * (sum of the group's x codes), from the pair of sums of 16 that its unit has.
+template <class S>
+HEARTH_ALWAYS_INLINE I centered(const S& scheme, unsigned group_in_unit, const int16_t* pair) {
+  const int low = group_in_unit == 0 ? -scheme.zero & 0xFFFF : 0;
+  const int high = S::kGroup == 32 || group_in_unit == 1 ? -scheme.zero << 16 : 0;
+  return Simd::dot_pairs(Simd::izero(), Simd::iset1(low | high), Simd::broadcast4(pair));
+}
+
 template <unsigned kRows, class S, class Source>
-HEARTH_ALWAYS_INLINE void flat_step(const S& scheme, const Source& source, unsigned units, const QuantizedRows& q,
-                                    unsigned first_input, float* out) {
+HEARTH_ALWAYS_INLINE void flat_step(const S& scheme, const Source& source, unsigned units, const QuantizedStep* x, float* out) {
   F acc[kRows];
   HEARTH_UNROLL
   for (unsigned r = 0; r < kRows; ++r) acc[r] = Simd::load(out + 16 * r);
   for (unsigned u = 0; u < units; ++u) {
     I quads[8];
     source.unit(u, quads);
-    const unsigned input = first_input + u * kUnitInputs;
     HEARTH_UNROLL
     for (unsigned g = 0; g < S::kGroupsPerUnit; ++g) {
       const unsigned group = u * S::kGroupsPerUnit + g;
+      I sum[kRows];
+      HEARTH_UNROLL
+      for (unsigned r = 0; r < kRows; ++r) sum[r] = centered(scheme, g, x[r].sums16 + 2 * u);
+      HEARTH_UNROLL
+      for (unsigned k = 0; k < S::kGroup / 4; ++k) {
+        const unsigned quad = g * (S::kGroup / 4) + k;
+        HEARTH_UNROLL
+        for (unsigned r = 0; r < kRows; ++r)
+          sum[r] = dot<S::kWide>(sum[r], quads[quad], Simd::broadcast4(x[r].codes + u * kUnitInputs + 4 * quad));
+      }
       HEARTH_UNROLL
       for (unsigned r = 0; r < kRows; ++r) {
-        const int8_t* x = q.codes + r * q.columns + input + g * S::kGroup;
-        const int32_t x_sum = S::kGroup == 16 ? q.sums16[r * (q.columns / 16) + input / 16 + g]
-                                              : q.sums32[r * (q.columns / 32) + input / 32];
-        const float x_scale = q.scales[r * (q.columns / 32) + input / 32];
-        I sum = Simd::iset1(-scheme.zero * x_sum);
-        HEARTH_UNROLL
-        for (unsigned k = 0; k < S::kGroup / 4; ++k)
-          sum = dot<S::kWide>(sum, quads[g * (S::kGroup / 4) + k], Simd::broadcast4(x + 4 * k));
-        acc[r] = Simd::fma(Simd::to_float(sum), Simd::mul(scheme.scales[group], Simd::set1(x_scale)), acc[r]);
-        if constexpr (S::kHasMin)
-          acc[r] = Simd::fnma(scheme.mins[group], Simd::set1(x_scale * static_cast<float>(x_sum)), acc[r]);
+        const float x_scale = x[r].scales[u];
+        acc[r] = Simd::fma(Simd::to_float(sum[r]), Simd::mul(scheme.scales[group], Simd::set1(x_scale)), acc[r]);
+        if constexpr (S::kHasMin) {
+          static_assert(S::kGroup == 32, "the only sums at hand");
+          acc[r] = Simd::fnma(scheme.mins[group], Simd::set1(x_scale * static_cast<float>(x[r].sums32[u])), acc[r]);
+        }
       }
     }
   }
@@ -180,15 +190,13 @@ HEARTH_ALWAYS_INLINE void flat_step(const S& scheme, const Source& source, unsig
 }
 
 template <unsigned kRows, class S, class Source>
-HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, const QuantizedRows& q, unsigned first_input,
-                                     float* out) {
+HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, const QuantizedStep* x, float* out) {
   I total[kRows];
   HEARTH_UNROLL
   for (unsigned r = 0; r < kRows; ++r) total[r] = Simd::izero();
   for (unsigned u = 0; u < kStepUnits; ++u) {
     I quads[8];
     source.unit(u, quads);
-    const int8_t* x = q.codes + first_input + u * kUnitInputs;
     HEARTH_UNROLL
     for (unsigned g = 0; g < S::kGroupsPerUnit; ++g) {
       I sum[kRows];
@@ -199,22 +207,22 @@ HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, cons
         const unsigned quad = g * (S::kGroup / 4) + k;
         HEARTH_UNROLL
         for (unsigned r = 0; r < kRows; ++r)
-          sum[r] = dot<S::kWide>(sum[r], quads[quad], Simd::broadcast4(x + r * q.columns + 4 * quad));
+          sum[r] = dot<S::kWide>(sum[r], quads[quad], Simd::broadcast4(x[r].codes + u * kUnitInputs + 4 * quad));
       }
       HEARTH_UNROLL
       for (unsigned r = 0; r < kRows; ++r)
         total[r] = Simd::iadd(total[r], Simd::imul(sum[r], scheme.sub_scales[u * S::kGroupsPerUnit + g]));
     }
   }
-  const int16_t* x_sums = S::kGroup == 16 ? q.sums16 + first_input / 16 : q.sums32 + first_input / 32;
   HEARTH_UNROLL
   for (unsigned r = 0; r < kRows; ++r) {
-    const F x_scale = Simd::set1(q.scales[r * (q.columns / 256) + first_input / 256]);
+    const int16_t* x_sums = S::kGroup == 16 ? x[r].sums16 : x[r].sums32;
+    const F x_scale = Simd::set1(x[r].scales[0]);
     F acc = Simd::load(out + 16 * r);
     I shift = Simd::izero();  // sum over groups of sub_min (or sub_scale) * sum of x codes
     HEARTH_UNROLL
     for (unsigned p = 0; p < S::kStepGroups / 2; ++p)
-      shift = Simd::dot_pairs(shift, scheme.pairs[p], Simd::broadcast4(x_sums + r * (q.columns / S::kGroup) + 2 * p));
+      shift = Simd::dot_pairs(shift, scheme.pairs[p], Simd::broadcast4(x_sums + 2 * p));
     if constexpr (!S::kHasMin) total[r] = Simd::isub(total[r], Simd::imul(shift, Simd::iset1(scheme.zero)));
     acc = Simd::fma(Simd::to_float(total[r]), Simd::mul(scheme.scales[0], x_scale), acc);
     if constexpr (S::kHasMin) acc = Simd::fnma(Simd::to_float(shift), Simd::mul(scheme.mins[0], x_scale), acc);
@@ -223,25 +231,21 @@ HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, cons
 }
 
 template <unsigned kRows, class S, class Source>
-HEARTH_ALWAYS_INLINE void step(const S& scheme, const Source& source, unsigned units, const QuantizedRows& q, unsigned row,
-                               unsigned first_input, float* out) {
-  const QuantizedRows rows{q.codes + size_t{row} * q.columns, q.scales + size_t{row} * (q.columns / q.group),
-                           q.sums16 + size_t{row} * (q.columns / 16), q.sums32 + size_t{row} * (q.columns / 32),
-                           q.columns, q.group};
-  if constexpr (S::kTwoLevels) super_step<kRows>(scheme, source, rows, first_input, out + 16 * row);
-  else flat_step<kRows>(scheme, source, units, rows, first_input, out + 16 * row);
+HEARTH_ALWAYS_INLINE void step(const S& scheme, const Source& source, unsigned units, const QuantizedStep* x, float* out) {
+  if constexpr (S::kTwoLevels) super_step<kRows>(scheme, source, x, out);
+  else flat_step<kRows>(scheme, source, units, x, out);
 }
 
 // Shared by all layouts of one scheme.
 template <class S>
-__attribute__((noinline)) void unpacked_steps(const S& scheme, const UnitCodes* codes, unsigned units,
-                                              const QuantizedRows& q, unsigned rows, unsigned first_input, float* out) {
+__attribute__((noinline)) void unpacked_steps(const S& scheme, const UnitCodes* codes, unsigned units, const QuantizedStep* x,
+                                              unsigned rows, float* out) {
   const UnpackedCodes source{codes};
   unsigned row = 0;
-  for (; row + Simd::kRows <= rows; row += Simd::kRows) step<Simd::kRows>(scheme, source, units, q, row, first_input, out);
+  for (; row + Simd::kRows <= rows; row += Simd::kRows) step<Simd::kRows>(scheme, source, units, x + row, out + 16 * row);
   if constexpr (Simd::kRows > 4)
-    for (; row + 4 <= rows; row += 4) step<4>(scheme, source, units, q, row, first_input, out);
-  for (; row < rows; ++row) step<1>(scheme, source, units, q, row, first_input, out);
+    for (; row + 4 <= rows; row += 4) step<4>(scheme, source, units, x + row, out + 16 * row);
+  for (; row < rows; ++row) step<1>(scheme, source, units, x + row, out + 16 * row);
 }
 
 template <class L>
@@ -264,55 +268,67 @@ void integer_product(const PanelProduct& p) {
   scheme.zero = p.zero - (S::kWide ? Simd::kByteZero : 0);
   alignas(64) UnitCodes codes[kStepUnits];
   for (unsigned i = 0; i < 16 * p.rows; i += 16) Simd::store(p.out + i, Simd::zero());
-  for (unsigned input = 0; input < p.columns; input += kStepInputs) {
+  const QuantizedStep* x = p.quantized;
+  for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride) {
     const unsigned left = p.columns - input, units = left < kStepInputs ? left / kUnitInputs : kStepUnits;
     source.blocks = blocks + input / L::kInputs;
     read_scales<L>(source.blocks, units, scheme);
     if (p.rows > kDirectRows) {
       unpack<L>(source, units, codes);
-      unpacked_steps<S>(scheme, codes, units, p.q, p.rows, input, p.out);
-    } else if (p.rows == 2) {
-      step<2>(scheme, source, units, p.q, 0, input, p.out);
+      unpacked_steps<S>(scheme, codes, units, x, p.rows, p.out);
     } else {
-      for (unsigned row = 0; row < p.rows; ++row) step<1>(scheme, source, units, p.q, row, input, p.out);
+      unsigned row = 0;
+      for (; row + 2 <= p.rows; row += 2) step<2>(scheme, source, units, x + row, p.out + 16 * row);
+      if (row < p.rows) step<1>(scheme, source, units, x + row, p.out + 16 * row);
     }
   }
 }
 
 // --- floats: even and odd inputs in two sums, added at the end -------------------------------------------------------------
 
+struct TwoSums {
+  F even, odd;
+};
+
 template <unsigned kRows, class V>
-HEARTH_ALWAYS_INLINE void float_rows(const V* weights, unsigned columns, const float* x, size_t stride, float* out) {
+HEARTH_ALWAYS_INLINE void float_step(const V* weights, unsigned inputs, const FloatStep* x, TwoSums* sums) {
   F even[kRows], odd[kRows];
   HEARTH_UNROLL
-  for (unsigned r = 0; r < kRows; ++r) even[r] = odd[r] = Simd::zero();
+  for (unsigned r = 0; r < kRows; ++r) even[r] = sums[r].even, odd[r] = sums[r].odd;
   unsigned i = 0;
-  for (; i + 1 < columns; i += 2) {
+  for (; i + 1 < inputs; i += 2) {
     const F w0 = Simd::load(weights + 16 * i), w1 = Simd::load(weights + 16 * i + 16);
     HEARTH_UNROLL
     for (unsigned r = 0; r < kRows; ++r) {
-      even[r] = Simd::fma(w0, Simd::set1(x[r * stride + i]), even[r]);
-      odd[r] = Simd::fma(w1, Simd::set1(x[r * stride + i + 1]), odd[r]);
+      even[r] = Simd::fma(w0, Simd::set1(x[r].values[i]), even[r]);
+      odd[r] = Simd::fma(w1, Simd::set1(x[r].values[i + 1]), odd[r]);
     }
   }
-  if (i < columns) {
+  if (i < inputs) {
     const F w = Simd::load(weights + 16 * i);
     HEARTH_UNROLL
-    for (unsigned r = 0; r < kRows; ++r) even[r] = Simd::fma(w, Simd::set1(x[r * stride + i]), even[r]);
+    for (unsigned r = 0; r < kRows; ++r) even[r] = Simd::fma(w, Simd::set1(x[r].values[i]), even[r]);
   }
   HEARTH_UNROLL
-  for (unsigned r = 0; r < kRows; ++r) Simd::store(out + 16 * r, Simd::add(even[r], odd[r]));
+  for (unsigned r = 0; r < kRows; ++r) sums[r] = {even[r], odd[r]};
 }
 
 template <class V>
 void float_product(const PanelProduct& p) {
+  TwoSums sums[kRowsAtOnce];
+  for (unsigned r = 0; r < p.rows; ++r) sums[r] = {Simd::zero(), Simd::zero()};
   const V* weights = reinterpret_cast<const V*>(p.panel);
-  unsigned row = 0;
-  for (; row + Simd::kFloatRows <= p.rows; row += Simd::kFloatRows)
-    float_rows<Simd::kFloatRows>(weights, p.columns, p.x + row * p.x_stride, p.x_stride, p.out + 16 * row);
-  if constexpr (Simd::kFloatRows > 4)
-    for (; row + 4 <= p.rows; row += 4) float_rows<4>(weights, p.columns, p.x + row * p.x_stride, p.x_stride, p.out + 16 * row);
-  for (; row < p.rows; ++row) float_rows<1>(weights, p.columns, p.x + row * p.x_stride, p.x_stride, p.out + 16 * row);
+  const FloatStep* x = p.floats;
+  for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride, weights += 16 * kStepInputs) {
+    const unsigned inputs = p.columns - input < kStepInputs ? p.columns - input : kStepInputs;
+    unsigned row = 0;
+    for (; row + Simd::kFloatRows <= p.rows; row += Simd::kFloatRows)
+      float_step<Simd::kFloatRows>(weights, inputs, x + row, sums + row);
+    if constexpr (Simd::kFloatRows > 4)
+      for (; row + 4 <= p.rows; row += 4) float_step<4>(weights, inputs, x + row, sums + row);
+    for (; row < p.rows; ++row) float_step<1>(weights, inputs, x + row, sums + row);
+  }
+  for (unsigned r = 0; r < p.rows; ++r) Simd::store(p.out + 16 * r, Simd::add(sums[r].even, sums[r].odd));
 }
 
 // --- the list -------------------------------------------------------------------------------------------------------------

@@ -14,25 +14,28 @@ HEARTH_ALWAYS_INLINE void store(float* p, F v, unsigned lanes) {
   else Simd::store_partial(p, v, lanes);
 }
 
-// 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest.
-void quantize(const float* x, const QuantizedRows& row) {
-  for (uint32_t first = 0; first < row.columns; first += row.group) {
-    F top = Simd::zero();
-    for (uint32_t i = 0; i < row.group; i += 16) top = Simd::max(top, Simd::abs(Simd::load(x + first + i)));
-    const float largest = Simd::largest(top);
-    row.scales[first / row.group] = largest / 127;
-    const F inverse = Simd::set1(largest == 0 ? 0 : 127 / largest);
-    for (uint32_t i = first; i < first + row.group; i += 32) {
-      const I low = Simd::to_int(Simd::mul(Simd::load(x + i), inverse));
-      const I high = Simd::to_int(Simd::mul(Simd::load(x + i + 16), inverse));
-      Simd::narrow(row.codes + i, low);
-      Simd::narrow(row.codes + i + 16, high);
-      const int32_t low_sum = Simd::isum(low), high_sum = Simd::isum(high);
-      row.sums16[i / 16] = static_cast<int16_t>(low_sum);
-      row.sums16[i / 16 + 1] = static_cast<int16_t>(high_sum);
-      row.sums32[i / 32] = static_cast<int16_t>(low_sum + high_sum);
-    }
+// One group of 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest.
+HEARTH_ALWAYS_INLINE void quantize_group(const float* x, uint32_t inputs, uint32_t first, QuantizedStep& out) {
+  F top = Simd::zero();
+  for (uint32_t i = 0; i < inputs; i += 16) top = Simd::max(top, Simd::abs(Simd::load(x + i)));
+  const float largest = Simd::largest(top);
+  out.scales[first / 32] = largest / 127;
+  const F inverse = Simd::set1(largest == 0 ? 0 : 127 / largest);
+  for (uint32_t i = 0; i < inputs; i += 32) {
+    const I low = Simd::to_int(Simd::mul(Simd::load(x + i), inverse));
+    const I high = Simd::to_int(Simd::mul(Simd::load(x + i + 16), inverse));
+    Simd::narrow(out.codes + first + i, low);
+    Simd::narrow(out.codes + first + i + 16, high);
+    const int32_t low_sum = Simd::isum(low), high_sum = Simd::isum(high);
+    out.sums16[(first + i) / 16] = static_cast<int16_t>(low_sum);
+    out.sums16[(first + i) / 16 + 1] = static_cast<int16_t>(high_sum);
+    out.sums32[(first + i) / 32] = static_cast<int16_t>(low_sum + high_sum);
   }
+}
+
+void quantize(const float* x, uint32_t columns, uint32_t group, QuantizedStep* first, size_t step_stride) {
+  for (uint32_t i = 0; i < columns; i += group)
+    quantize_group(x + i, group, i % kStepInputs, first[i / kStepInputs * step_stride]);
 }
 
 void norm(const float* x, float* out, uint32_t n, NormKind kind, const float* weight, const float* bias, float eps) {
