@@ -166,11 +166,11 @@ void LocalEngine::choose(Sequence& sequence, std::span<const float> logits) {
   const Request& request = sequence.request();
   const auto distribution = Distribution::of(logits);
   if (!distribution) return finish(sequence, FinishReason::kError, distribution.error());
-  const auto token = sequence.chain().choose(candidates_, logits, sequence.tokens());
+  const auto token = sequence.chain().choose(candidates_, logits, *distribution, sequence.tokens());
   if (!token) return finish(sequence, FinishReason::kError, token.error());
 
   top_.clear();
-  candidates_.reset(logits);
+  candidates_.reset(logits, *distribution);
   for (const Candidate& best : candidates_.ranked(request.top_logprobs)) top_.push_back({best.token, distribution->logprob(best.logit)});
   sequence.append(*token);
   sequence.sink().on_token(*token, distribution->logprob(logits[static_cast<size_t>(*token)]), top_);

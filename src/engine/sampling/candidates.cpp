@@ -10,10 +10,23 @@ namespace hearth::engine {
 
 static bool is_better(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.token < b.token; }
 
-void Candidates::reset(std::span<const float> logits) {
+// Calls f(candidate) for every logit >= bar, skipping whole blocks below it; the bar may rise meanwhile.
+template <class F>
+static void visit_from(std::span<const float> logits, const float& bar, F f) {
+  constexpr size_t kBlock = 64;
+  for (size_t start = 0; start < logits.size(); start += kBlock) {
+    const size_t end = std::min(start + kBlock, logits.size());
+    if (max_of(logits.subspan(start, end - start)) < bar) continue;
+    for (size_t i = start; i < end; ++i)
+      if (logits[i] >= bar) f(Candidate{static_cast<int32_t>(i), logits[i]});
+  }
+}
+
+void Candidates::reset(std::span<const float> logits, const Distribution& distribution) {
   HEARTH_CHECK(!logits.empty(), "a vocabulary has tokens");
   is_whole_ = true;
   logits_ = logits;
+  distribution_ = distribution;
   list_.clear();
   ranked_ = 0;
 }
@@ -24,7 +37,13 @@ std::span<float> Candidates::own_logits() {
     logits_ = own_;
   }
   ranked_ = 0;
+  distribution_.reset();
   return own_;
+}
+
+const Distribution& Candidates::whole() {
+  if (!distribution_) distribution_ = Distribution::measure(logits_);
+  return *distribution_;
 }
 
 std::span<uint32_t> Candidates::counters() {
@@ -33,29 +52,25 @@ std::span<uint32_t> Candidates::counters() {
 }
 
 float Candidates::best() {
+  if (is_whole_) return whole().max;
   if (ranked_ > 0) return list_[0].logit;
-  if (is_whole_) return max_of(logits_);
   return std::ranges::max(list_, {}, &Candidate::logit).logit;
 }
 
-// Keeps up to twice as many as wanted and the worst logit that still counts: nearly all tokens fail that one comparison.
+// Collects up to twice as many as wanted, then cuts, which raises the bar: nearly all tokens fail that one comparison.
 void Candidates::select(size_t count) {
   list_.clear();
   ranked_ = count;
-  const size_t room = 2 * count + 64;
   float bar = -INFINITY;
-  bool has_bar = false;  // until then even -infinity enters
   const auto cut = [&] {
     std::ranges::nth_element(list_, list_.begin() + static_cast<ptrdiff_t>(count - 1), is_better);
     list_.resize(count);
     bar = list_.back().logit;
-    has_bar = true;
   };
-  for (size_t i = 0; i < logits_.size(); ++i) {
-    if (has_bar && logits_[i] <= bar) continue;  // an equal, later token ranks behind
-    list_.push_back({static_cast<int32_t>(i), logits_[i]});
-    if (list_.size() == room) cut();
-  }
+  visit_from(logits_, bar, [&](const Candidate& candidate) {
+    list_.push_back(candidate);
+    if (list_.size() == 2 * count + 64) cut();
+  });
   if (list_.size() > count) cut();
   std::ranges::sort(list_, is_better);
 }
@@ -91,20 +106,17 @@ void Candidates::keep_best(size_t count) {
 }
 
 void Candidates::keep_from(float lowest_logit, size_t at_least) {
+  at_least = std::max<size_t>(at_least, 1);
+  if (ranked(at_least).back().logit < lowest_logit) return keep_best(at_least);
   if (is_whole_) {
-    const size_t kept = static_cast<size_t>(std::ranges::count_if(logits_, [&](float logit) { return logit >= lowest_logit; }));
-    if (kept < std::max<size_t>(at_least, 1)) return keep_best(at_least);
     list_.clear();
-    for (size_t i = 0; i < logits_.size(); ++i)
-      if (logits_[i] >= lowest_logit) list_.push_back({static_cast<int32_t>(i), logits_[i]});
+    visit_from(logits_, lowest_logit, [&](const Candidate& candidate) { list_.push_back(candidate); });
     ranked_ = 0;
     is_whole_ = false;
-    return;
+  } else {
+    list_.erase(std::ranges::partition_point(list_, [&](const Candidate& c) { return c.logit >= lowest_logit; }), list_.end());
+    ranked_ = list_.size();
   }
-  const size_t kept = static_cast<size_t>(std::ranges::count_if(list_, [&](const Candidate& c) { return c.logit >= lowest_logit; }));
-  if (kept < std::max<size_t>(at_least, 1)) return keep_best(at_least);
-  std::erase_if(list_, [&](const Candidate& c) { return c.logit < lowest_logit; });
-  ranked_ = std::min(ranked_, list_.size());
 }
 
 void Candidates::drop_best(size_t count) {
@@ -132,40 +144,50 @@ void Candidates::replace(std::span<const Candidate> chosen) {
   is_whole_ = false;
 }
 
-double Candidates::mass() {
-  const float shift = best();
-  if (is_whole_) return sum_of_exponentials(logits_, shift, nullptr);
-  double sum = 0;
-  for (const Candidate& candidate : list_) sum += std::exp(double{candidate.logit} - shift);
-  return sum;
+double Candidates::mass() { return is_whole_ ? whole().mass : weigh(); }
+
+double Candidates::weigh() {
+  weights_.resize(list_.size());
+  std::ranges::transform(list_, weights_.begin(), &Candidate::logit);
+  return sum_of_exponentials(weights_, best(), weights_.data());
+}
+
+// The first index at which the running sum exceeds `target`; where rounding leaves the sum below it, the last with any weight.
+static size_t pick(std::span<const float> weights, double target) {
+  size_t chosen = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    chosen = i;
+    if ((target -= weights[i]) < 0) break;
+  }
+  return chosen;
 }
 
 Candidates::Draw Candidates::draw(double uniform) {
   if (is_whole_) return draw_from_whole(uniform);
-  const float shift = best();
-  const double all = mass(), target = uniform * all;
-  double sum = 0;
-  Draw last{list_[0].token, 0};  // rounding may leave the target just above the sum: then the last possible token
-  for (const Candidate& candidate : list_) {
-    const double weight = std::exp(double{candidate.logit} - shift);
-    if (weight == 0) continue;
-    last = {candidate.token, weight / all};
-    if ((sum += weight) > target) break;
-  }
-  return last;
+  const double all = weigh();
+  const size_t chosen = pick(weights_, uniform * all);
+  return {list_[chosen].token, weights_[chosen] / all};
 }
 
+// Finds the run of logits first, then the token in it.
 Candidates::Draw Candidates::draw_from_whole(double uniform) {
-  exponentials_.resize(logits_.size());
-  const double all = sum_of_exponentials(logits_, best(), exponentials_.data()), target = uniform * all;
-  double sum = 0;
-  size_t last = 0;
-  for (size_t i = 0; i < exponentials_.size(); ++i) {
-    if (exponentials_[i] == 0) continue;
-    last = i;
-    if ((sum += exponentials_[i]) > target) break;
+  constexpr size_t kRun = 1024;
+  const auto [shift, all] = whole();
+  double target = uniform * all;  // left to go
+  std::span<const float> run;
+  for (size_t start = 0; start < logits_.size(); start += kRun) {
+    const auto next = logits_.subspan(start, std::min(kRun, logits_.size() - start));
+    const double sum = sum_of_exponentials(next, shift, nullptr);
+    if (sum == 0) continue;
+    run = next;
+    if (sum > target) break;
+    target -= sum;
   }
-  return {static_cast<int32_t>(last), exponentials_[last] / all};
+  weights_.resize(run.size());
+  sum_of_exponentials(run, shift, weights_.data());
+  const size_t chosen = pick(weights_, target);
+  return {static_cast<int32_t>(run.data() + chosen - logits_.data()), weights_[chosen] / all};
 }
 
 }  // namespace hearth::engine

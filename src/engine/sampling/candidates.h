@@ -2,8 +2,11 @@
 // The tokens that may still be chosen, and their logits. Starts as the whole vocabulary, seen in place; becomes a list when a
 // sampler removes tokens. Nothing of vocabulary size is sorted unless a sampler asks for that many in order.
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
+
+#include "engine/sampling/distribution.h"
 
 namespace hearth::engine {
 
@@ -14,8 +17,8 @@ struct Candidate {
 
 class Candidates {
  public:
-  // Every token of the vocabulary. The logits are never written to and must live until the next reset.
-  void reset(std::span<const float> logits);
+  // Every token of the vocabulary, with logits of this distribution, which are never written to and must live until the next reset.
+  void reset(std::span<const float> logits, const Distribution& distribution);
 
   bool is_whole() const { return is_whole_; }  // no token was removed yet
   size_t size() const { return is_whole_ ? logits_.size() : list_.size(); }
@@ -45,12 +48,13 @@ class Candidates {
   void drop_best(size_t count);                             // all but the best `count`
   void replace(std::span<const Candidate> chosen);          // a part of the candidates
 
-  // Sum of exp(logit - best()), and the token at which the running sum first exceeds `uniform` of it (0 <= uniform < 1).
+  double mass();  // sum of exp(logit - best())
+
+  // The token at which the running sum first exceeds `uniform` of the mass (0 <= uniform < 1). The mass must not be 0.
   struct Draw {
     int32_t token;
     double probability;
   };
-  double mass();
   Draw draw(double uniform);
 
   // A counter for each token of the vocabulary, for samplers that count; whoever uses it leaves it zero.
@@ -58,15 +62,18 @@ class Candidates {
 
  private:
   std::span<float> own_logits();
+  const Distribution& whole();
   void select(size_t count);  // the best of the whole vocabulary into list_, in order
+  double weigh();             // the list: exp(logit - best()) into weights_; returns their sum
   Draw draw_from_whole(double uniform);
 
   bool is_whole_ = true;
   std::span<const float> logits_;
+  std::optional<Distribution> distribution_;  // of logits_, once known
   std::vector<float> own_;         // written-to copy of the logits
   std::vector<Candidate> list_;    // is_whole_: the best `ranked_`
   size_t ranked_ = 0;              // so many of list_ are the best, in order
-  std::vector<float> exponentials_;
+  std::vector<float> weights_;
   std::vector<uint32_t> counters_;
 };
 

@@ -81,8 +81,9 @@ Chain::Chain(const SamplingOptions& options, uint32_t vocab, std::span<const Sam
   }
 }
 
-Result<int32_t> Chain::choose(Candidates& scratch, std::span<const float> logits, std::span<const int32_t> history) {
-  scratch.reset(logits);
+Result<int32_t> Chain::choose(Candidates& scratch, std::span<const float> logits, const Distribution& distribution,
+                              std::span<const int32_t> history) {
+  scratch.reset(logits, distribution);
   double uniform = random_.uniform();
   Turn turn{scratch, history, uniform};
   for (const auto& sampler : samplers_) sampler->apply(turn);

@@ -23,9 +23,10 @@ class Chain {
   // Errors: kInvalidArgument names the field and its range, or the unknown sampler and the known ones.
   static Result<Chain> make(const SamplingOptions& options, uint32_t vocab);
 
-  // The next token. `logits` is the model's, finite and left as it is; `scratch` may be shared by many chains in turn.
-  // Errors: kInvalidArgument when the options forbid every token.
-  Result<int32_t> choose(Candidates& scratch, std::span<const float> logits, std::span<const int32_t> history);
+  // The next token. `logits` are the model's, with their distribution, and left as they are; `scratch` may be shared by many
+  // chains in turn, and holds what was left to draw from afterwards. Errors: kInvalidArgument when the options forbid every token.
+  Result<int32_t> choose(Candidates& scratch, std::span<const float> logits, const Distribution& distribution,
+                         std::span<const int32_t> history);
 
  private:
   Chain(const SamplingOptions& options, uint32_t vocab, std::span<const SamplerSpec* const> order);

@@ -9,18 +9,20 @@
 namespace hearth::engine {
 
 // Writes exp(logits[i] - shift) to `out` where it is not null, and returns their sum. Relative error of each below 3e-7;
-// below exp(-87) they are 0. No logit may exceed `shift`.
+// below exp(-87) they are 0. No logit may exceed `shift`. `out` may be
+// where the logits are.
 double sum_of_exponentials(std::span<const float> logits, float shift, float* out);
 
-// The model's own distribution, before any sampling option.
 struct Distribution {
   float max = 0;
-  double log_sum = 0;  // log(sum(exp(logits)))
+  double mass = 0;  // sum(exp(logits - max)); 0 where every logit is -infinity
 
-  // Errors: kInternal when a logit is infinite or not a number.
+  // Of what a model computed. Errors: kInternal when a logit is infinite or not a number.
   static Result<Distribution> of(std::span<const float> logits);
+  // Of logits known to be free of NaN and +infinity.
+  static Distribution measure(std::span<const float> logits);
 
-  float logprob(float logit) const { return static_cast<float>(logit - log_sum); }
+  float logprob(float logit) const { return static_cast<float>(double{logit} - max - std::log(mass)); }
 };
 
 float max_of(std::span<const float> logits);  // logits must not be empty, nor hold NaN
