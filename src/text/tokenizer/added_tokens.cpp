@@ -43,8 +43,7 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
 }
 
 AddedTokens::Found AddedTokens::find(std::string_view text, size_t from, bool control, std::span<const TextRange> plain) const {
-  for (size_t at = from; at < text.size(); ++at) {
-    if (!trie_.may_start_with(text[at])) continue;
+  for (size_t at = trie_.next_start(text, from); at < text.size(); at = trie_.next_start(text, at + 1)) {
     Found best{at, at, nullptr};
     trie_.prefixes(text.substr(at), [&](size_t length, int32_t i) {
       const AddedToken& token = tokens_[static_cast<size_t>(i)];

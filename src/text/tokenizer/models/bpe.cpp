@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "text/tokenizer/byte_alphabet.h"
 #include "text/tokenizer/models/bpe_merge.h"
+#include "text/tokenizer/models/byte_trie.h"
 #include "text/tokenizer/models/word_cache.h"
 #include "text/unicode/char_class.h"
 
@@ -59,6 +60,7 @@ class Speller {
       words_.add(bytes.value_or(std::string()));
     }
     words_.build([&](int32_t id) { return listed[static_cast<size_t>(id)]; });
+    if (options.keep_user_defined) user_defined_ = user_defined_trie();
     for (int b = 0; b < 256; ++b) {
       const char byte = static_cast<char>(b);
       byte_symbols_[static_cast<size_t>(b)] = words_.find({&byte, 1});
@@ -72,16 +74,18 @@ class Speller {
 
   void start(std::string_view word, std::vector<Symbol>& symbols) const {
     symbols.clear();
-    if (starts_as_bytes()) {
-      for (uint32_t i = 0; i < word.size(); ++i) symbols.push_back({byte_symbols_[static_cast<uint8_t>(word[i])], i, i + 1});
-      return;
-    }
+    const bool plain_bytes = starts_as_bytes() && options_.word_end.empty() && options_.word_inside.empty();
     for (uint32_t i = 0; i < word.size();) {
-      const auto end = static_cast<uint32_t>(i + char_length(word[i]));
-      symbols.push_back({symbol(word, i, end), i, end});
+      uint32_t end = starts_as_bytes() ? i + 1 : static_cast<uint32_t>(i + char_length(word[i]));
+      TokenId id = plain_bytes ? byte_symbols_[static_cast<uint8_t>(word[i])] : symbol(word, i, end);
+      if (options_.keep_user_defined)
+        user_defined_.prefixes(word.substr(i), [&](size_t length, TokenId kept) { end = static_cast<uint32_t>(i + length), id = kept; });
+      symbols.push_back({id, i, end});
       i = end;
     }
   }
+  bool is_user_defined(TokenId id) const { return id >= 0 && vocabulary_.kind(id) == TokenKind::kUserDefined; }
+  bool keeps_user_defined() const { return options_.keep_user_defined; }
 
   // Writes what a symbol without a token becomes: its byte tokens, or the unknown token.
   void append_unknown(std::string_view text, std::vector<TokenId>& ids, bool& after_unknown) const {
@@ -101,9 +105,17 @@ class Speller {
     return words_.find((begin == 0 ? "" : options_.word_inside) + std::string(text) + (end == word.size() ? options_.word_end : ""));
   }
 
+  ByteTrie user_defined_trie() const {
+    std::vector<std::pair<std::string_view, int32_t>> entries;
+    for (TokenId id = 0; vocabulary_.has(id); ++id)
+      if (is_user_defined(id) && words_.find(vocabulary_.text(id)) == id) entries.emplace_back(vocabulary_.text(id), id);
+    return ByteTrie(std::move(entries));
+  }
+
   const Vocabulary& vocabulary_;
   const BpeOptions& options_;
   TextIndex words_;
+  ByteTrie user_defined_;
   std::array<TokenId, 256> byte_symbols_{}, byte_tokens_{};
 };
 
@@ -122,6 +134,7 @@ class SpelledMerges {
  public:
   SpelledMerges(const Speller& speller, std::vector<uint32_t> ranks) : speller_(speller), ranks_(std::move(ranks)) {}
   Merge operator()(std::string_view word, const Symbol& a, const Symbol& b) const {
+    if (speller_.keeps_user_defined() && (speller_.is_user_defined(a.id) || speller_.is_user_defined(b.id))) return {};
     const TokenId id = speller_.find(word.substr(a.begin, b.end - a.begin));
     return id < 0 ? Merge{} : Merge{ranks_[static_cast<size_t>(id)], id};
   }
@@ -131,21 +144,39 @@ class SpelledMerges {
   std::vector<uint32_t> ranks_;
 };
 
+using ByteSet = std::array<bool, 256>;
+
+// The bytes that no token has in front of a space mark: no merge crosses such a place. A mark's own last byte is kept
+// out, so that runs of marks stay together.
+ByteSet bytes_before_words(const Vocabulary& vocabulary) {
+  ByteSet cuts;
+  cuts.fill(true);
+  cuts[static_cast<uint8_t>(kSpaceMark.back())] = false;
+  for (TokenId id = 0; vocabulary.has(id); ++id) {
+    const std::string_view text = vocabulary.text(id);
+    if (!vocabulary.spelled_by_text(id)) continue;
+    for (size_t i = text.find(kSpaceMark, 1); i != std::string_view::npos; i = text.find(kSpaceMark, i + 1))
+      cuts[static_cast<uint8_t>(text[i - 1])] = false;
+  }
+  return cuts;
+}
+
 template <class Rules>
 class Bpe final : public Model {
  public:
   template <class MakeRules>
   Bpe(const Vocabulary& vocabulary, BpeOptions options, MakeRules make_rules)
-      : options_(std::move(options)), speller_(vocabulary, options_), rules_(make_rules(speller_)), owner_(WordCache::new_owner()) {}
+      : options_(std::move(options)), speller_(vocabulary, options_), rules_(make_rules(speller_)), owner_(WordCache::new_owner()) {
+    if (options_.words_start_at_space) cuts_ = bytes_before_words(vocabulary);
+  }
 
   std::string_view name() const override { return speller_.starts_as_bytes() ? "byte-level BPE" : "BPE"; }
 
   void encode(std::string_view text, std::vector<TokenId>& ids) const override {
     if (!options_.words_start_at_space) return encode_word(text, ids);
-    // Cut where a mark follows anything but a mark. An unknown run may reach over a cut, so it is never fused here.
     size_t begin = 0;
-    for (size_t i = text.find(kSpaceMark); i != std::string_view::npos; i = text.find(kSpaceMark, i + 3)) {
-      if (i == begin || text.substr(begin, i - begin).ends_with(kSpaceMark)) continue;
+    for (size_t i = text.find(kSpaceMark); i != std::string_view::npos; i = text.find(kSpaceMark, i + kSpaceMark.size())) {
+      if (i == begin || !cuts_[static_cast<uint8_t>(text[i - 1])]) continue;
       encode_word(text.substr(begin, i - begin), ids);
       begin = i;
     }
@@ -189,25 +220,15 @@ class Bpe final : public Model {
   const Speller speller_;
   const Rules rules_;
   const uint64_t owner_;
+  ByteSet cuts_{};  // a space mark behind one of these bytes begins a word
 };
-
-// Whether no token has a space mark behind another character: then no merge crosses such a place.
-bool no_token_crosses_spaces(const Vocabulary& vocabulary) {
-  for (TokenId id = 0; vocabulary.has(id); ++id) {
-    std::string_view text = vocabulary.text(id);
-    while (text.starts_with(kSpaceMark)) text.remove_prefix(kSpaceMark.size());
-    if (vocabulary.spelled_by_text(id) && text.find(kSpaceMark) != std::string_view::npos) return false;
-  }
-  return true;
-}
 
 // Cutting is invisible only if nothing can be fused across the cut.
 void decide_cutting(const Vocabulary& vocabulary, BpeOptions& options) {
   bool all_bytes = options.byte_fallback;
   for (int b = 0; b < 256; ++b) all_bytes = all_bytes && vocabulary.byte_token(static_cast<uint8_t>(b)) >= 0;
   options.words_start_at_space = options.words_start_at_space && !options.ignore_merges && options.word_end.empty() &&
-                                 options.word_inside.empty() && (all_bytes || !options.fuse_unknown) &&
-                                 no_token_crosses_spaces(vocabulary);
+                                 options.word_inside.empty() && (all_bytes || !options.fuse_unknown);
 }
 
 std::vector<uint32_t> ranks_by(MergeOrder order, const Vocabulary& vocabulary) {

@@ -29,6 +29,13 @@ ByteTrie::ByteTrie(std::vector<std::pair<std::string_view, int32_t>> entries) {
   for (uint32_t i = 0; i < nodes_[0].children; ++i) root_[nodes_[nodes_[0].first_child + i].label] = nodes_[0].first_child + i;
 }
 
+size_t ByteTrie::next_start(std::string_view text, size_t from) const {
+  if (nodes_[0].children == 1)  // as a rule every control token begins with "<"
+    return std::min(text.find(static_cast<char>(nodes_[1].label), from), text.size());
+  while (from < text.size() && root_[static_cast<uint8_t>(text[from])] == 0) ++from;
+  return from;
+}
+
 uint32_t ByteTrie::child(uint32_t node, uint8_t label) const {
   if (node == 0) return root_[label];
   const Node& parent = nodes_[node];

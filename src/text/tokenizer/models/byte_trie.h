@@ -23,7 +23,8 @@ class ByteTrie {
       if (nodes_[node].value >= 0) hit(i + 1, nodes_[node].value);
     }
   }
-  bool may_start_with(char c) const { return root_[static_cast<uint8_t>(c)] != 0; }
+  // The first place at or after `from` where an entry may begin; the size of the text if there is none.
+  size_t next_start(std::string_view text, size_t from) const;
 
  private:
   struct Node {
@@ -34,7 +35,7 @@ class ByteTrie {
   };
   uint32_t child(uint32_t node, uint8_t label) const;  // 0 where absent
   std::vector<Node> nodes_;
-  uint32_t root_[256] = {};
+  uint32_t root_[256] = {};  // the children of the first node, by label
 };
 
 }  // namespace hearth::text

@@ -17,10 +17,11 @@ void TextIndex::add(std::string_view text) {
 
 void TextIndex::insert(int32_t i) {
   const std::string_view wanted = text(i);
-  size_t slot = hash_text(wanted) & mask_;
-  for (; slots_[slot] >= 0; slot = (slot + 1) & mask_)
-    if (text(slots_[slot]) == wanted) return;
-  slots_[slot] = i;
+  const uint64_t hash = hash_text(wanted);
+  size_t at = hash & mask_;
+  for (; slots_[at].index >= 0; at = (at + 1) & mask_)
+    if (slots_[at].tag == tag_of(hash) && text(slots_[at].index) == wanted) return;
+  slots_[at] = {tag_of(hash), i};
 }
 
 }  // namespace hearth::text

@@ -1,6 +1,6 @@
 #pragma once
 // What each thread remembers of the words it encoded: a direct-mapped table of short words with few tokens, shared by all
-// tokenizers of the thread (entries name their owner).  256 KiB per thread that tokenizes.
+// tokenizers of the thread (entries name their owner).  512 KiB per thread that tokenizes.
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -43,7 +43,7 @@ class WordCache {
 
   // The only place where `word` (at most kMaxBytes) may be remembered.
   static Entry& entry(uint64_t owner, std::string_view word) {
-    static constexpr size_t kEntries = 4096;
+    static constexpr size_t kEntries = 8192;
     thread_local const std::unique_ptr<Entry[]> entries = std::make_unique<Entry[]>(kEntries);
     return entries[(hash_text(word) + owner * 0x9E37) & (kEntries - 1)];
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "text/tokenizer/byte_alphabet.h"
 #include "text/tokenizer/split/scanners.h"
 #include "text/unicode/char_class.h"
 
@@ -104,6 +105,8 @@ std::string apply(const NmtNormalizer&, std::string text) {
   });
   return out;
 }
+
+std::string apply(const SpellInBytes&, std::string text) { return spell_bytes(text); }
 
 std::string apply(const std::shared_ptr<const PrecompiledMap>& map, std::string text) { return map ? map->apply_by_grapheme(text) : text; }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "text/tokenizer/normalize/precompiled.h"
-#include "text/tokenizer/split/regex.h"
+#include "text/tokenizer/split/pre_tokenizer.h"
 #include "text/unicode/normalize.h"
 
 namespace hearth::text {
@@ -40,7 +40,7 @@ struct SentencePieceNormalizer {
 };
 
 using NormalStep = std::variant<NormalForm, Lowercase, StripAccents, StripSpaces, ReplaceAll, ReplaceText, PrependText, BertNormalizer,
-                                NmtNormalizer, std::shared_ptr<const PrecompiledMap>, SentencePieceNormalizer>;
+                                NmtNormalizer, SpellInBytes, std::shared_ptr<const PrecompiledMap>, SentencePieceNormalizer>;
 
 class Normalizer {
  public:

@@ -1,5 +1,6 @@
 #include "text/tokenizer/split/pre_tokenizer.h"
 
+#include "text/tokenizer/byte_alphabet.h"
 #include "text/unicode/char_class.h"
 
 namespace hearth::text {
@@ -64,6 +65,22 @@ void apply_scanner(Scanner scan, std::string_view text, Joiner& joiner) {
   joiner.range(static_cast<size_t>(gap - begin), text.size(), false);
 }
 
+// The usual case, without the joiner.
+void isolate(Scanner scan, std::string_view text, PieceSink& sink) {
+  const char *const end = text.data() + text.size(), *gap = text.data();
+  for (const char* p = gap; p != end;) {
+    const size_t length = scan(p, end);
+    if (length == 0) {
+      p += char_length(*p);
+      continue;
+    }
+    if (gap != p) sink.piece({gap, static_cast<size_t>(p - gap)});
+    sink.piece({p, length});
+    gap = p += length;
+  }
+  if (gap != end) sink.piece({gap, static_cast<size_t>(end - gap)});
+}
+
 void apply_regex(const Regex& regex, std::string_view text, Joiner& joiner) {
   size_t gap = 0, from = 0;
   while (from <= text.size()) {
@@ -79,8 +96,10 @@ void apply_regex(const Regex& regex, std::string_view text, Joiner& joiner) {
 }
 
 void apply(const PatternSplit& split, std::string_view text, bool, PieceSink& sink) {
+  const auto* scanner = std::get_if<Scanner>(&split.pattern);
+  if (scanner != nullptr && split.behavior == SplitBehavior::kIsolated && !split.invert) return isolate(*scanner, text, sink);
   Joiner joiner(split, text, sink);
-  if (const auto* scanner = std::get_if<Scanner>(&split.pattern)) apply_scanner(*scanner, text, joiner);
+  if (scanner != nullptr) apply_scanner(*scanner, text, joiner);
   else apply_regex(std::get<Regex>(split.pattern), text, joiner);
   joiner.flush();
 }
@@ -89,6 +108,8 @@ void apply(const PrefixSpace&, std::string_view text, bool, PieceSink& sink) {
   if (text.starts_with(' ')) return sink.piece(text);
   sink.piece(' ' + std::string(text));
 }
+
+void apply(const SpellInBytes&, std::string_view text, bool, PieceSink& sink) { sink.piece(spell_bytes(text)); }
 
 void apply(const Metaspace& step, std::string_view text, bool at_start, PieceSink& sink) {
   std::string marked;

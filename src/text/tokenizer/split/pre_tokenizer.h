@@ -38,7 +38,9 @@ struct DigitThrees {
   bool before_word_border = false; // not for runs that a letter, mark or connector follows
 };
 
-using PreStep = std::variant<PatternSplit, PrefixSpace, Metaspace, DigitThrees>;
+struct SpellInBytes {};  // every byte as its letter of GPT-2's alphabet, for steps that look at those
+
+using PreStep = std::variant<PatternSplit, PrefixSpace, Metaspace, DigitThrees, SpellInBytes>;
 
 class PieceSink {
  public:
