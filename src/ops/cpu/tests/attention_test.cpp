@@ -1,4 +1,5 @@
 // Attention and the short convolution on every instruction set: near the reference, and the same bits however a prompt is cut.
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -15,27 +16,26 @@ struct Shape {
   KvType type;
 };
 
-// One sequence of `tokens` tokens with random queries, keys and values, in a cache whose pages are in scrambled order. Memory
-// of pages not yet written is not a number.
+// One sequence of `tokens` tokens with random queries, keys and values. Cache memory not yet written is not a number.
 class Sequence {
  public:
-  Sequence(const Shape& shape, uint32_t tokens, uint64_t seed, bool scrambled = true)
+  Sequence(const Shape& shape, uint32_t tokens, uint64_t seed)
       : shape_(shape), tokens_(tokens),
         q_(normals(size_t{tokens} * shape.heads * shape.k_dim, seed)),
         k_(normals(size_t{tokens} * shape.kv_heads * shape.k_dim, seed + 1)),
         v_(normals(size_t{tokens} * shape.kv_heads * shape.v_dim, seed + 2)) {
     pages_.resize((tokens + shape.page_tokens - 1) / shape.page_tokens);
-    std::iota(pages_.begin(), pages_.end(), 0u);
-    if (scrambled) std::reverse(pages_.begin(), pages_.end());
     layer_ = {.page_tokens = shape.page_tokens, .kv_heads = shape.kv_heads, .k_dim = shape.k_dim, .v_dim = shape.v_dim,
               .k_type = shape.type, .v_type = shape.type};
     layer_.page_stride = layer_.bytes_per_page();
-    memory_.assign(layer_.page_stride * pages_.size() / 4 + 1, std::bit_cast<float>(0xFFFFFFFFu));
-    layer_.first_page = reinterpret_cast<std::byte*>(memory_.data());
   }
 
-  // Runs the tokens in pieces of `chunk`.
-  Values run(Backend& backend, uint32_t chunk, const AttentionOptions& options) {
+  // Runs the tokens in pieces of `chunk`, in a new cache with its pages from last to first, or from first to last.
+  Values run(Backend& backend, uint32_t chunk, const AttentionOptions& options, bool reversed = true) {
+    memory_.assign(layer_.page_stride * pages_.size() / 4 + 1, std::bit_cast<float>(0xFFFFFFFFu));
+    layer_.first_page = reinterpret_cast<std::byte*>(memory_.data());
+    std::iota(pages_.begin(), pages_.end(), 0u);
+    if (reversed) std::ranges::reverse(pages_);
     Values out(size_t{tokens_} * shape_.heads * shape_.v_dim);
     for (uint32_t past = 0; past < tokens_; past += chunk) {
       const uint32_t rows = std::min(chunk, tokens_ - past);
@@ -79,37 +79,41 @@ AttentionOptions options_for(const Shape& shape, uint32_t variant, const Values&
 TEST(Attention, NearTheReference) {
   const Values sinks = normals(16, 1);
   size_t cases = 0;
-  for (const Shape& shape : kShapes)
+  for (const Shape& shape : kShapes) {
+    Sequence sequence(shape, 150, 3);
     for (uint32_t variant = 0; variant < 4; ++variant) {
       const AttentionOptions options = options_for(shape, variant, sinks);
-      const Values wanted = Sequence(shape, 150, 3).run(*reference::make_backend(), 150, options);
+      const Values wanted = sequence.run(*reference::make_backend(), 150, options);
       for (const KernelTable* table : usable_tables()) {
-        const Values got = Sequence(shape, 150, 3).run(*backend_for(*table), 150, options);
+        const Values got = sequence.run(*backend_for(*table), 150, options);
         for (size_t i = 0; i < got.size(); ++i)
           ASSERT_NEAR(got[i], wanted[i], 3e-6 * (1 + std::fabs(wanted[i])))
               << table->isa << " dim " << shape.k_dim << " variant " << variant << " value " << i;
         ++cases;
       }
     }
+  }
   hearth::testing::count_cases("kernel cases", cases);
 }
 
 TEST(Attention, TheSameBitsHoweverThePromptIsCut) {
   const Values sinks = normals(16, 1);
   size_t cases = 0;
-  for (const KernelTable* table : usable_tables()) {
-    const auto one_thread = backend_for(*table, 1), two_threads = backend_for(*table, 2);
-    for (const Shape& shape : kShapes)
+  for (const Shape& shape : kShapes) {
+    Sequence sequence(shape, 150, 5);
+    for (const KernelTable* table : usable_tables()) {
+      const auto one_thread = backend_for(*table, 1), two_threads = backend_for(*table, 2);
       for (uint32_t variant = 0; variant < 4; ++variant) {
         const AttentionOptions options = options_for(shape, variant, sinks);
-        const Values whole = Sequence(shape, 150, 5).run(*one_thread, 150, options);
+        const Values whole = sequence.run(*one_thread, 150, options);
         for (const uint32_t chunk : {1u, 7u, 64u}) {
-          expect_same_bits(Sequence(shape, 150, 5).run(*two_threads, chunk, options), whole,
+          expect_same_bits(sequence.run(*two_threads, chunk, options), whole,
                            std::string(table->isa) + " chunks of " + std::to_string(chunk));
           ++cases;
         }
-        expect_same_bits(Sequence(shape, 150, 5, /*scrambled=*/false).run(*two_threads, 150, options), whole, "page order");
+        expect_same_bits(sequence.run(*two_threads, 150, options, /*reversed=*/false), whole, "page order");
       }
+    }
   }
   hearth::testing::count_cases("kernel cases", cases);
 }
