@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Golden renderings of chat templates, by Jinja2 in the environment that transformers sets up.
 
-    tools/golden/chat_template.py SHARED_DATA      writes tests/golden/chat_template/{conversations,renderings,expressions}.json
+    tools/golden/chat_template.py SHARED_DATA      writes tests/golden/chat_template/{conversations,renderings}.json
 
 Of each template of the data folder, by each conversation, only a hash of the text is kept (or "refused"): the templates are
-not ours to copy. Expressions are our own, kept with their output.
+not ours to copy.
 """
 import datetime
 import json

@@ -45,15 +45,15 @@ Result<Value> indent(Interpreter& run, const Value& subject, const Bound& argume
 }
 
 Result<Value> truncate(Interpreter&, const Value& subject, const Bound& arguments) {
-  HEARTH_TRY(text, text_of(subject));
   HEARTH_TRY(length, arguments.integer_or(0, 255));
   HEARTH_TRY(end, arguments.text_or(2, "..."));
   HEARTH_TRY(leeway, arguments.has_value(3) ? arguments.integer_or(3, 5) : Result<int64_t>(5));
   const auto end_length = static_cast<int64_t>(count_characters(end.bytes()));
   if (length < end_length || leeway < 0) return refuse("'truncate' wants a length of at least {} and a leeway of at least 0", end_length);
+  const auto size = static_cast<int64_t>(subject.length().value_or(SIZE_MAX >> 1));
+  if (size <= length || size - length <= leeway) return subject;  // whatever it is
+  HEARTH_TRY(text, text_of(subject));
   const std::vector<size_t> offsets = character_offsets(text.bytes());
-  const auto size = static_cast<int64_t>(offsets.size()) - 1;
-  if (size <= length || size - length <= leeway) return subject;
   size_t cut = offsets[static_cast<size_t>(length - end_length)];
   if (!arguments.truthy_or(1, false)) {
     const size_t space = std::string_view(text.bytes()).substr(0, cut).rfind(' ');

@@ -158,7 +158,8 @@ Result<Value> sum(Interpreter& run, const Value& subject, const Bound& arguments
 }
 
 Result<Value> file_size(Interpreter& run, const Value& subject, const Bound& arguments) {
-  HEARTH_TRY(value, to_float(run, subject, Bound({std::nullopt})));
+  HEARTH_TRY(value, to_float(run, subject, Bound({Value::none()})));
+  if (value.is_none()) return refuse("'filesizeformat' wants a number");
   const bool binary_units = arguments.truthy_or(0, false);
   const double base = binary_units ? 1024 : 1000, bytes = value.number();
   if (bytes == 1) return Value::literal("1 Byte");

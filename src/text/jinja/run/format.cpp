@@ -28,11 +28,16 @@ class PercentFormatter {
       HEARTH_TRY_VOID(run_.spend_on_text(out_.size()));
     }
     const size_t given = values_.is_tuple() ? values_.items().size() : 1;
-    if (used_ < given && !values_.is_dict() && !(has_names_)) return refuse("not all values were used in formatting a string");
+    if (used_ < given && !may_go_unused()) return refuse("not all values were used in formatting a string");
     return Value(std::move(out_), pattern_.is_markup());
   }
 
  private:
+  // Python takes everything with subscripts but tuples and strings for a mapping, which need not be used up.
+  bool may_go_unused() const {
+    return values_.is_dict() || values_.is_list() || values_.is_undefined() || (values_.is_object() && values_.object().is_sequence());
+  }
+
   char peek() const { return at_ < bytes_.size() ? bytes_[at_] : '\0'; }
 
   Result<Value> next_value() {
@@ -68,7 +73,6 @@ class PercentFormatter {
       const Value* found = values_.dict().find(bytes_.substr(at_ + 1, close - at_ - 1));
       if (found == nullptr) return refuse("formatting misses the key '{}'", bytes_.substr(at_ + 1, close - at_ - 1));
       named = *found;
-      has_names_ = true;
       at_ = close + 1;
     }
     FormatSpec spec;
@@ -137,7 +141,6 @@ class PercentFormatter {
   const Value &pattern_, &values_;
   std::string_view bytes_;
   size_t at_ = 0, used_ = 0;
-  bool has_names_ = false;
   Traced out_;
 };
 

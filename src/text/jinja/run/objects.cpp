@@ -111,10 +111,8 @@ Traced Range::repr() const {
   return Traced::literal(step_ == 1 ? fmt::format("range({}, {})", start_, stop_) : fmt::format("range({}, {}, {})", start_, stop_, step_));
 }
 
-Value Range::slice(size_t begin, int64_t step, size_t length) const {
-  const int64_t start = start_ + static_cast<int64_t>(begin) * step_, stride = step_ * step;
-  const int64_t stop = start + static_cast<int64_t>(length) * stride;
-  return Value(std::shared_ptr<Object>(std::make_shared<Range>(start, stop, stride, length)));
+Value Range::slice(int64_t begin, int64_t end, int64_t step, size_t length) const {
+  return make_object<Range>(start_ + begin * step_, start_ + end * step_, step_ * step, length);
 }
 
 std::string_view DictView::type_name() const {

@@ -71,7 +71,7 @@ class Range final : public Object {
   bool equals(const Object& other) const override;
   Traced repr() const override;
   Value at(size_t i) const { return Value(start_ + static_cast<int64_t>(i) * step_); }
-  Value slice(size_t begin, int64_t step, size_t length) const;
+  Value slice(int64_t begin, int64_t end, int64_t step, size_t length) const;
 
  private:
   int64_t start_, stop_, step_;
@@ -86,6 +86,7 @@ class DictView final : public Object {
   std::string_view type_name() const override;
   std::optional<size_t> length() const override { return dict_.dict().entries().size(); }
   bool is_truthy() const override { return !dict_.dict().entries().empty(); }
+  bool is_hashable() const override { return kind_ == Kind::kValues; }
   IteratorPtr iterate() override;
   bool equals(const Object& other) const override;
   Traced repr() const override;

@@ -171,9 +171,9 @@ class CharacterIterator final : public Iterator {
   size_t at_ = 0;
 };
 
-// Python's slice.indices(): where the walk begins, how far it steps, how many items it takes.
+// Python's slice.indices(): where the walk begins and ends, how far it steps, how many items it takes.
 struct Walk {
-  int64_t start = 0, step = 1;
+  int64_t start = 0, stop = 0, step = 1;
   size_t count = 0;
 };
 
@@ -197,7 +197,7 @@ Result<Walk> walk_of(size_t size, const Value& start_value, const Value& stop_va
   };
   const int64_t from = clamp(start, step > 0 ? lowest : highest), to = clamp(stop, step > 0 ? highest : lowest);
   const int64_t distance = step > 0 ? to - from : from - to, stride = step > 0 ? step : -step;
-  return Walk{from, step, distance <= 0 ? 0 : static_cast<size_t>((distance - 1) / stride + 1)};
+  return Walk{from, to, step, distance <= 0 ? 0 : static_cast<size_t>((distance - 1) / stride + 1)};
 }
 
 Value slice_text(const Value& string, const Walk& walk) {
@@ -284,7 +284,7 @@ Result<Value> slice(Interpreter& run, const Value& object, const Value& start, c
   const Range* range = object.as<Range>();
   if (!is_repeatable(object) && range == nullptr) return refuse("a value of type {} cannot be sliced", object.type_name());
   HEARTH_TRY(walk, walk_of(*object.length(), start, stop, step));
-  if (range != nullptr) return range->slice(static_cast<size_t>(walk.start), walk.step, walk.count);
+  if (range != nullptr) return range->slice(walk.start, walk.stop, walk.step, walk.count);
   if (object.is_string()) {
     HEARTH_TRY_VOID(run.spend(object.bytes().size() / 16));
     return slice_text(object, walk);
@@ -302,7 +302,7 @@ std::optional<Value> indexed(const Value& object, int64_t i) {
   const auto length = static_cast<int64_t>(*object.length());
   if (i < 0) i += length;
   if (i < 0 || i >= length) return std::nullopt;
-  if (object.is_string()) return slice_text(object, {i, 1, 1});
+  if (object.is_string()) return slice_text(object, {i, i + 1, 1, 1});
   return object.items()[static_cast<size_t>(i)];
 }
 

@@ -189,7 +189,7 @@ bool Value::is_truthy() const {
 
 bool Value::is_hashable() const {
   if (is_tuple()) return std::all_of(items().begin(), items().end(), [](const Value& item) { return item.is_hashable(); });
-  return !is_list() && !is_dict();
+  return is_object() ? object().is_hashable() : !is_list() && !is_dict();
 }
 
 Extent Value::extent() const {

@@ -85,6 +85,7 @@ class Object : public std::enable_shared_from_this<Object> {
   virtual std::string_view type_name() const = 0;  // Python's name of the type, for error sentences
   virtual bool is_callable() const { return false; }
   virtual bool is_truthy() const { return true; }
+  virtual bool is_hashable() const { return true; }
   virtual std::optional<size_t> length() const { return std::nullopt; }
   virtual bool is_sequence() const { return false; }  // has a length and subscripts
   virtual Result<Value> call(Interpreter& run, Arguments arguments);
