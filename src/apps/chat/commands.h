@@ -1,0 +1,12 @@
+#pragma once
+// What a chat understands beside messages: /help, /set, /regen, ... One list, from which /help is made.
+#include <string>
+
+#include "apps/chat/session.h"
+
+namespace hearth::apps {
+
+// Runs an input that begins with a slash; unknown commands are told with the nearest known one. False when the user leaves.
+bool run_chat_command(Session& session, const std::string& input);
+
+}  // namespace hearth::apps

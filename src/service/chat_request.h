@@ -1,0 +1,69 @@
+#pragma once
+// Text in, text out, neutral between the command line and every protocol: what may be asked, what is heard while it runs,
+// and how it ended.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/request.h"
+#include "service/generation_options.h"
+#include "text/chat/message.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::service {
+
+struct ChatRequest {
+  std::vector<text::Message> messages;
+  std::vector<text::Tool> tools;
+  std::optional<bool> think;     // passed to the template only when set
+  Json template_variables;       // further ones, an object; the caller decides which it allows
+  GenerationOptions generation;
+};
+
+// Raw text to be continued; no template.
+struct CompletionRequest {
+  std::string prompt;
+  bool parse_special = true;     // the text of control tokens becomes control tokens
+  GenerationOptions generation;
+};
+
+// A piece of output, complete in characters.
+struct Delta {
+  enum class Kind : uint8_t { kThinking, kText } kind = Kind::kText;
+  std::string_view text;         // valid during the call
+};
+
+class EventReceiver {
+ public:
+  virtual ~EventReceiver() = default;
+  virtual void on_prompt_progress(uint32_t done, uint32_t total) {}  // tokens
+  virtual void on_delta(const Delta& delta) = 0;
+};
+
+enum class FinishReason : uint8_t {
+  kEnd,         // the model ended its answer
+  kStopString,  // one of the caller's stop strings
+  kLength,      // max_tokens
+  kContext,     // the context is full
+  kCancelled,   // the caller gave up
+};
+std::string_view finish_reason_name(FinishReason reason);  // "end", "stop_string", ... stable, used in JSON
+
+struct Outcome {
+  FinishReason reason = FinishReason::kEnd;
+  std::string text, thinking;             // everything that the deltas carried
+  std::string stop_string;                // the one that matched, kStopString only
+  std::vector<text::TokenId> tokens;      // all that were generated, an end token included
+  std::vector<float> logprobs;            // one per token
+  uint32_t prompt_tokens = 0, cached_tokens = 0;
+  double prompt_seconds = 0, generate_seconds = 0;
+  uint64_t seed = 0;                      // the one used, drawn where none was given
+
+  double prompt_rate() const;             // uncached prompt tokens per second, 0 when unknown
+  double generate_rate() const;           // tokens after the first per second, 0 when unknown
+};
+
+}  // namespace hearth::service

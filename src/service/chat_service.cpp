@@ -1,0 +1,43 @@
+#include "service/chat_service.h"
+
+#include "service/generation.h"
+
+namespace hearth::service {
+
+static std::string spelled(const text::Tokenizer& tokenizer, std::optional<text::TokenId> id) {
+  return id ? std::string(tokenizer.token_text(*id)) : "";
+}
+
+Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplate& chat_template,
+                             const text::Tokenizer& tokenizer) {
+  const auto& special = tokenizer.special();
+  text::TemplateInput input;
+  input.messages = request.messages;
+  input.tools = request.tools;
+  input.enable_thinking = request.think;
+  input.bos_token = spelled(tokenizer, special.bos);
+  input.eos_token = spelled(tokenizer, special.eos);
+  input.extra = request.template_variables;
+  HEARTH_TRY(rendered, chat_template.render(input));
+
+  Prompt prompt;
+  prompt.tokens = tokenizer.encode(rendered.text, {.add_special = false, .parse_special = true, .plain = rendered.plain});
+  if (special.adds_bos && special.bos && (prompt.tokens.empty() || prompt.tokens.front() != *special.bos))
+    prompt.tokens.insert(prompt.tokens.begin(), *special.bos);
+  prompt.thinking_is_open = opened_by_prompt(rendered.text);
+  prompt.text = std::move(rendered.text);
+  return prompt;
+}
+
+Result<Outcome> ChatService::answer(const ChatRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted) {
+  HEARTH_TRY(prompt, render_prompt(request, template_, tokenizer_));
+  HEARTH_TRY(engine_request, engine_request(request.generation, tokenizer_));
+  OutputOptions output{.stop = request.generation.stop,
+                       .end_tokens = tokenizer_.special().end_of_generation,
+                       .separate_thinking = true,
+                       .thinking_is_open = prompt.thinking_is_open};
+  engine_request.prompt = std::move(prompt.tokens);
+  return generate(engine_, tokenizer_, std::move(engine_request), std::move(output), receiver, interrupted);
+}
+
+}  // namespace hearth::service

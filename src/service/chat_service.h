@@ -1,0 +1,43 @@
+#pragma once
+// A conversation in, an answer out: template, tokens, engine, text. Control tokens come from the template only; what users
+// and tools wrote is tokenized as plain text.
+#include <atomic>
+
+#include "engine/engine.h"
+#include "service/chat_request.h"
+#include "service/thinking.h"
+#include "text/chat/template.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::service {
+
+// A conversation as the model will see it.
+struct Prompt {
+  std::string text;
+  std::vector<text::TokenId> tokens;
+  const ThinkingMarks* thinking_is_open = nullptr;  // the template begins the reasoning itself
+};
+
+class ChatService {
+ public:
+  // All must outlive the service.
+  ChatService(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat_template, engine::Engine& engine)
+      : tokenizer_(tokenizer), template_(chat_template), engine_(engine) {}
+
+  // Runs the engine until the answer is complete; for callers that own the engine alone. Setting `interrupted` from a
+  // signal handler or another thread ends the answer within one step. Errors: kInvalidArgument from the template or the
+  // options, kDoesNotFit with both counts when the conversation exceeds the context.
+  Result<Outcome> answer(const ChatRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted);
+
+ private:
+  const text::Tokenizer& tokenizer_;
+  const text::ChatTemplate& template_;
+  engine::Engine& engine_;
+};
+
+// Renders and tokenizes. The model's BOS token begins the prompt exactly once if the model adds one, whether the template
+// writes it or not.
+Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplate& chat_template,
+                             const text::Tokenizer& tokenizer);
+
+}  // namespace hearth::service

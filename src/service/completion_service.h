@@ -1,0 +1,24 @@
+#pragma once
+// Raw text in, its continuation out: no template, no separation of reasoning.
+#include <atomic>
+
+#include "engine/engine.h"
+#include "service/chat_request.h"
+#include "text/tokenizer/tokenizer.h"
+
+namespace hearth::service {
+
+class CompletionService {
+ public:
+  // Both must outlive the service.
+  CompletionService(const text::Tokenizer& tokenizer, engine::Engine& engine) : tokenizer_(tokenizer), engine_(engine) {}
+
+  // As ChatService::answer.
+  Result<Outcome> complete(const CompletionRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted);
+
+ private:
+  const text::Tokenizer& tokenizer_;
+  engine::Engine& engine_;
+};
+
+}  // namespace hearth::service

@@ -1,0 +1,49 @@
+#include "service/loaded_model.h"
+
+#include <chrono>
+
+#include "ops/cpu/cpu_backend.h"
+#include "ops/reference/reference_backend.h"
+
+namespace hearth::service {
+
+void visit(options::OptionList& v, ModelOptions& o) {
+  using options::any;
+  v.section("Model");
+  v("context", o.context, "tokens that prompt and answer may take together; 0 is the model's own limit",
+    options::in_range(0, 1 << 28).short_flag('c'));
+  v("threads", o.threads, "processors to use; 0 is all that this process may use", options::in_range(0, 4096).short_flag('t'));
+  v("kv-type", o.kv_type, "how the cache of keys and values is stored", options::one_of({"f16", "f32"}));
+  v("backend", o.backend, "what computes: the fast CPU kernels, or the slow reference in f32",
+    options::one_of({"cpu", "reference"}));
+  v("isa", o.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
+  v("prefill-chunk", o.prefill_chunk, "prompt tokens computed in one step", options::in_range(1, 1 << 20));
+}
+
+static Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) {
+  if (options.backend == "reference") return ops::reference::make_backend();
+  return ops::cpu::make_backend({.threads = options.threads, .isa = options.isa});
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const ModelOptions& options,
+                                                       engine::EngineOptions engine_options, const Progress& progress) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::unique_ptr<LoadedModel> loaded(new LoadedModel(std::move(files)));
+  const std::string& path = loaded->files_.path();
+  HEARTH_TRY(backend, make_backend(options));
+  loaded->backend_ = std::move(backend);
+  auto model = model::load(loaded->files_.checkpoint(), *loaded->backend_, {options.context, progress.loading});
+  if (!model) return at(path, std::move(model).error());
+  loaded->model_ = std::move(*model);
+
+  engine_options.context = options.context;
+  engine_options.prefill_chunk = options.prefill_chunk;
+  engine_options.k_type = engine_options.v_type = options.kv_type == "f32" ? ops::KvType::kF32 : ops::KvType::kF16;
+  auto engine = engine::make_engine(*loaded->model_, *loaded->backend_, engine_options);
+  if (!engine) return at(path, std::move(engine).error());
+  loaded->engine_ = std::move(*engine);
+  loaded->load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return loaded;
+}
+
+}  // namespace hearth::service

@@ -1,0 +1,54 @@
+#pragma once
+// A model ready to answer: its files, a backend, its weights in it, and an engine. Owns all four in the right order.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/options/options.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "model/model.h"
+#include "ops/backend.h"
+#include "service/model_files.h"
+
+namespace hearth::service {
+
+// How a model is loaded, as users write it.
+struct ModelOptions {
+  uint32_t context = 0;
+  uint32_t threads = 0;
+  std::string kv_type = "f16";
+  std::string backend = "cpu";
+  std::string isa;
+  uint32_t prefill_chunk = 512;
+};
+void visit(options::OptionList& v, ModelOptions& o);
+
+struct Progress {
+  std::function<void(uint64_t done, uint64_t total)> loading;  // bytes; may be empty
+};
+
+class LoadedModel {
+ public:
+  // `engine_options`: what is not in ModelOptions (the number of sequences, the prefix cache) is taken from it as it is.
+  // Errors name the file.
+  static Result<std::unique_ptr<LoadedModel>> load(ModelFiles files, const ModelOptions& options,
+                                                   engine::EngineOptions engine_options = {}, const Progress& progress = {});
+
+  const ModelFiles& files() const { return files_; }
+  const model::Model& model() const { return *model_; }
+  ops::Backend& backend() { return *backend_; }
+  engine::Engine& engine() { return *engine_; }
+  double load_seconds() const { return load_seconds_; }
+
+ private:
+  explicit LoadedModel(ModelFiles files) : files_(std::move(files)) {}
+
+  ModelFiles files_;
+  std::unique_ptr<ops::Backend> backend_;
+  std::unique_ptr<model::Model> model_;
+  std::unique_ptr<engine::Engine> engine_;
+  double load_seconds_ = 0;
+};
+
+}  // namespace hearth::service

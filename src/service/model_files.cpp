@@ -1,0 +1,69 @@
+#include "service/model_files.h"
+
+#include <filesystem>
+
+#include "base/file.h"
+
+namespace hearth::service {
+
+Result<ModelFiles> ModelFiles::open(const std::string& path, const std::string& template_file) {
+  ModelFiles files;
+  files.path_ = path;
+  HEARTH_TRY(opened, checkpoint::open(path));
+  files.checkpoint_ = std::move(opened);
+  const bool is_hugging_face = files.checkpoint_->container() != "gguf" && is_folder(path);
+  files.tokenizer_ = is_hugging_face ? text::load_tokenizer_folder(path) : text::load_gguf_tokenizer(files.checkpoint_->metadata());
+  if (!files.tokenizer_) files.tokenizer_ = at(path, std::move(files.tokenizer_).error());
+  HEARTH_TRY_VOID(files.read_template(template_file));
+  files.read_defaults();
+  return files;
+}
+
+std::string ModelFiles::name() const {
+  const std::string file = std::filesystem::path(path_).lexically_normal().filename().string();
+  return checkpoint_->metadata().text_or("general.name", file.empty() ? path_ : file);
+}
+
+Result<void> ModelFiles::read_template(const std::string& template_file) {
+  template_is_given_ = !template_file.empty();
+  if (template_is_given_) {
+    HEARTH_TRY(source, read_text_file(template_file));
+    template_source_ = std::move(source);
+    template_file_ = template_file;
+    return {};
+  }
+  template_file_ = path_;
+  template_source_ = checkpoint_->metadata().text_or("tokenizer.chat_template", "");
+  if (!template_source_.empty() || !is_folder(path_)) return {};
+  HEARTH_TRY(found, find_folder_template(path_));
+  template_source_ = std::move(found);
+  return {};
+}
+
+Result<std::shared_ptr<const text::ChatTemplate>> ModelFiles::chat_template() const {
+  std::string source = template_source_;
+  if (source.empty()) {
+    if (!tokenizer_) return Failure(tokenizer_.error());
+    source = text::default_chat_template(**tokenizer_).source;
+  }
+  auto parsed = text::parse_chat_template(std::move(source));
+  if (!parsed) return at(template_file_ + ": chat template", std::move(parsed).error());
+  return parsed;
+}
+
+std::string ModelFiles::template_origin() const {
+  if (template_is_given_) return "given: " + template_file_;
+  if (!template_source_.empty()) return "the model's own";
+  return tokenizer_ ? "default: " + text::default_chat_template(**tokenizer_).name : "none";
+}
+
+void ModelFiles::read_defaults() {
+  defaults_ = metadata_defaults(checkpoint_->metadata());
+  const std::string config_file = path_ + "/generation_config.json";
+  if (!defaults_.empty() || !file_exists(config_file)) return;
+  const auto text = read_text_file(config_file);
+  const auto config = text ? Json::parse(*text) : Result<Json>(Failure(text.error()));
+  if (config) defaults_ = generation_config_defaults(*config);
+}
+
+}  // namespace hearth::service
