@@ -34,7 +34,7 @@ struct StateView {
 
 struct LoadOptions {
   uint32_t context = 0;  // tokens a sequence may reach; 0: the model's own limit. Long-rope models choose factors by it.
-  std::function<void(uint64_t done, uint64_t total)> progress;  // bytes packed, called from the loading thread
+  std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes packed, from the loading thread
 };
 
 class Model {

@@ -62,10 +62,20 @@ Result<ops::WeightSource> Weights::expert_source(const Part& part, uint32_t expe
                            .columns = columns};
 }
 
+// Bytes that are in the backend now: the files may let go of them.
+void Weights::count(std::span<const std::byte> bytes) {
+  done_bytes_ += bytes.size();
+  for (const auto& file : files_.files()) {
+    const std::span<const std::byte> mapped = file->mapped();
+    if (bytes.data() >= mapped.data() && bytes.data() < mapped.data() + mapped.size())
+      file->release(static_cast<uint64_t>(bytes.data() - mapped.data()), bytes.size());
+  }
+}
+
 Result<WeightPtr> Weights::pack(std::span<const ops::WeightSource> sources) {
   HEARTH_TRY(weight, backend_.pack(sources));
   resident_bytes_ += weight->bytes;
-  for (const ops::WeightSource& source : sources) done_bytes_ += source.bytes.size();
+  for (const ops::WeightSource& source : sources) count(source.bytes);
   if (options_.progress) options_.progress(done_bytes_, files_.total_bytes());
   return weight;
 }
@@ -124,7 +134,7 @@ Result<Vector> Weights::decode(std::span<const Part> parts, float offset) {
     format.decode(bytes.data(), part.rows / format.block_values, out);
     for (uint64_t i = 0; i < part.rows; ++i) out[i] += offset;
     out += part.rows;
-    done_bytes_ += bytes.size();
+    count(bytes);
   }
   resident_bytes_ += memory.size();
   return Vector(std::move(memory));

@@ -69,6 +69,7 @@ class Weights {
   Result<ops::WeightSource> expert_source(const Part& part, uint32_t expert, uint32_t count, uint32_t columns);
   Result<WeightPtr> pack(std::span<const ops::WeightSource> sources);
   Result<Vector> decode(std::span<const Part> parts, float offset);
+  void count(std::span<const std::byte> bytes);
   Failure wrong_shape(const checkpoint::TensorInfo& tensor, const std::string& planned) const;
 
   template <class T>

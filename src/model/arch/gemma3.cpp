@@ -38,6 +38,6 @@ static Result<ModelPlan> plan(const ArchInput& input) {
   return plan;
 }
 
-extern const ArchSpec kGemma3{.names = {"gemma3", "gemma3_text"}, .plan = &plan};
+extern const ArchSpec kGemma3{.names = {"gemma3"}, .plan = &plan};
 
 }  // namespace hearth::model

@@ -6,7 +6,7 @@ namespace hearth::model {
 
 static Result<ModelPlan> plan(const ArchInput& input) {
   HEARTH_TRY(plan, read_decoder(input, {.qk_norm = QkNorm::kPerHead}));
-  HEARTH_TRY(moe, read_moe(input));
+  HEARTH_TRY(moe, read_moe(input, std::get<Dense>(plan.layers[0].ffn)));
   for (size_t i = 0; i < plan.layers.size(); ++i)
     if (input.files.find(fmt::format("blk.{}.ffn_gate.weight", i)) == nullptr) plan.layers[i].ffn = moe;
   return plan;

@@ -67,7 +67,7 @@ Result<Dims> read_dims(const ArchInput& input) {
             .hidden = hidden,
             .norm_eps = eps,
             .norm_offset = static_cast<float>(input.meta.number_or("hearth.norm.offset", 0)),
-            .tied_head = !has_tensor("output.weight"),
+            .tied_head = !has_tensor("output.weight") || input.meta.boolean_or("hearth.tie_word_embeddings", false),
             .qkv_bias = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias"),
             .out_bias = has_tensor("blk.0.attn_output.bias"),
             .ffn_bias = has_tensor("blk.0.ffn_down.bias")};
@@ -112,16 +112,30 @@ Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t laye
   return windows;
 }
 
-Result<Moe> read_moe(const ArchInput& input) {
+Result<ops::Activation> read_activation(const ArchInput& input, ops::Activation fallback) {
+  using enum ops::Activation;
+  static constexpr std::pair<std::string_view, ops::Activation> kNames[] = {
+      {"silu", kSilu}, {"swish", kSilu}, {"gelu_pytorch_tanh", kGeluTanh}, {"gelu_new", kGeluTanh},
+      {"gelu", kGelu}, {"relu", kRelu},  {"relu2", kRelu2}};
+  constexpr std::string_view kKey = "hearth.activation";
+  if (!input.meta.has(kKey)) return fallback;
+  HEARTH_TRY(name, input.meta.text(kKey));
+  for (const auto& [known, activation] : kNames)
+    if (name == known) return activation;
+  return fail(ErrorCode::kUnsupported, "key {} is \"{}\", an activation this build lacks", kKey, name);
+}
+
+Result<Moe> read_moe(const ArchInput& input, const Dense& dense) {
   const Keys keys(input);
   HEARTH_TRY(experts, keys.count("expert_count", kMaxExperts));
   HEARTH_TRY(active, keys.count("expert_used_count", experts));
-  HEARTH_TRY(hidden, keys.count("expert_feed_forward_length", kMaxHidden));
+  HEARTH_TRY(hidden, keys.count_or("expert_feed_forward_length", dense.hidden, kMaxHidden));
   HEARTH_TRY(renormalize, keys.boolean_or("expert_weights_norm", true));
-  HEARTH_TRY(scale, keys.number_or("expert_weights_scale", 1));
+  HEARTH_TRY(scale, keys.number_or("expert_weights_scale", 1));  // some files write 0 for "none"
   return Moe{.experts = experts,
              .active = active,
              .hidden = hidden,
+             .activation = dense.activation,
              .router = {.active = active, .renormalize = renormalize, .scale = scale == 0 ? 1 : scale}};
 }
 

@@ -30,7 +30,11 @@ ModelPlan plan_of(const ArchInput& input, const Dims& dims);
 // `default_pattern` stands where the key is absent; 0: all layers are windowed.
 Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t layers, uint32_t default_pattern);
 
-// expert_count, expert_used_count, expert_feed_forward_length, expert_weights_norm, expert_weights_scale.
-Result<Moe> read_moe(const ArchInput& input);
+// The feed-forward's activation, which Hugging Face files state. Errors: kUnsupported names an unknown one.
+Result<ops::Activation> read_activation(const ArchInput& input, ops::Activation fallback);
+
+// expert_count, expert_used_count, expert_weights_norm, expert_weights_scale; expert_feed_forward_length, or else the
+// length of the dense feed-forward that the experts stand for.
+Result<Moe> read_moe(const ArchInput& input, const Dense& dense);
 
 }  // namespace hearth::model

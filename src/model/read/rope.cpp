@@ -50,21 +50,33 @@ Result<std::optional<Factors>> tensor_factors(const ArchInput& input, std::strin
   return factors;
 }
 
+// What cosines and sines are multiplied by. Hugging Face states the whole factor, GGUF one that comes on top of YaRN's own.
+Result<float> read_magnitude(const Scaling& scaling, double own, double gguf_base) {
+  constexpr std::string_view kWhole = "hearth.rope.attention_factor";
+  if (const Metadata& meta = scaling.input.meta; meta.has(kWhole)) {
+    HEARTH_TRY(whole, meta.number(kWhole));
+    if (!(whole > 0 && whole < 1e6)) return fail(ErrorCode::kBadFile, "key {} is {}, it must be above 0", kWhole, whole);
+    return static_cast<float>(whole);
+  }
+  if (!scaling.keys.has("rope.scaling.attn_factor")) return static_cast<float>(own);
+  HEARTH_TRY(given, scaling.keys.number("rope.scaling.attn_factor"));
+  return static_cast<float>(given * gguf_base);
+}
+
 // LongRoPE (arXiv:2402.13753): two sets of factors, for contexts up to the original one and beyond.
 Result<bool> apply_long_rope(Rope& rope, const Scaling& scaling) {
   const uint32_t context = scaling.input.context != 0 ? scaling.input.context : scaling.model_context;
   const bool is_long = context > scaling.original;
   const std::string tensor = is_long ? "rope_factors_long.weight" : "rope_factors_short.weight";
-  const std::string key = scaling.keys.name(is_long ? "rope.scaling.long_factor" : "rope.scaling.short_factor");
+  const std::string key = scaling.keys.name(is_long ? "rope.scaling.long_factors" : "rope.scaling.short_factors");
   HEARTH_TRY(stored, tensor_factors(scaling.input, tensor, rope.dims()));
   const auto listed = scaling.input.meta.numbers(key);
   if (!stored && listed.empty()) return false;
   HEARTH_TRY_VOID(divide(rope, stored ? *stored : Factors(listed.begin(), listed.end()), stored ? tensor : key));
-  const double stretch =
-      scaling.keys.has("rope.scaling.factor") ? scaling.factor : double{1} * scaling.model_context / scaling.original;
-  const double magnitude = stretch <= 1 ? 1 : std::sqrt(1 + std::log(stretch) / std::log(double(scaling.original)));
-  HEARTH_TRY(given, scaling.keys.number_or("rope.scaling.attn_factor", static_cast<float>(magnitude)));
-  rope.magnitude = given;
+  const double stretch = double{1} * scaling.model_context / scaling.original;
+  const double own = stretch <= 1 ? 1 : std::sqrt(1 + std::log(stretch) / std::log(double{1} * scaling.original));
+  HEARTH_TRY(magnitude, read_magnitude(scaling, own, 1));
+  rope.magnitude = magnitude;
   return true;
 }
 
@@ -88,7 +100,8 @@ Result<void> apply_llama3(Rope& rope, const Scaling& scaling) {
 Result<void> apply_yarn(Rope& rope, const Scaling& scaling) {
   HEARTH_TRY(fast, scaling.keys.number_or("rope.scaling.yarn_beta_fast", 32));
   HEARTH_TRY(slow, scaling.keys.number_or("rope.scaling.yarn_beta_slow", 1));
-  HEARTH_TRY(given, scaling.keys.number_or("rope.scaling.attn_factor", 1));
+  const double own = scaling.factor <= 1 ? 1 : 1 + 0.1 * std::log(scaling.factor);
+  HEARTH_TRY(magnitude, read_magnitude(scaling, own, own));
   if (!(fast > slow && slow > 0) || !(scaling.base > 1))
     return fail(ErrorCode::kBadFile, "key {}: the yarn betas {} and {} must fall and rope.freq_base exceed 1",
                 scaling.keys.name("rope.scaling.yarn_beta_fast"), fast, slow);
@@ -104,7 +117,7 @@ Result<void> apply_yarn(Rope& rope, const Scaling& scaling) {
     const double frequency = rope.inverse_frequencies[i];
     rope.inverse_frequencies[i] = static_cast<float>(frequency * (1 - stretched) + frequency / scaling.factor * stretched);
   }
-  rope.magnitude = scaling.factor <= 1 ? given : given * static_cast<float>(1 + 0.1 * std::log(scaling.factor));
+  rope.magnitude = magnitude;
   return {};
 }
 
