@@ -17,15 +17,17 @@ Value input_text(const std::string& text) { return Value(Traced::input(text)); }
 
 // Words of roles and part types that are the protocol's, whoever sends them.
 Value vocabulary_word(const std::string& word) {
-  constexpr std::string_view kWords[] = {"system", "user",  "assistant", "tool",     "developer", "function", "ipython",
-                                         "model",  "text",  "image",     "image_url", "video",     "audio"};
+  constexpr std::string_view kWords[] = {"system", "user", "assistant", "tool",      "developer", "function", "ipython",
+                                         "model",  "text", "image",     "image_url", "video",     "audio"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords) ? literal(word) : input_text(word);
 }
 
 Value content_value(const Message& message, const ContentForm& form) {
-  const bool only_text = std::all_of(message.content.begin(), message.content.end(), [](const ContentPart& part) { return part.kind == ContentPart::Kind::kText; });
+  const bool only_text = std::all_of(message.content.begin(), message.content.end(),
+                                     [](const ContentPart& part) { return part.kind == ContentPart::Kind::kText; });
   const bool as_parts = !only_text || !form.takes_strings || (message.content.size() > 1 && form.takes_parts);
-  if (!message.tool_calls.empty() && message.text().empty() && only_text && form.null_beside_calls) return Value::none();
+  if (!message.tool_calls.empty() && message.text().empty() && only_text && form.null_beside_calls)
+    return Value::none();
   if (!as_parts || (only_text && !form.takes_parts)) return input_text(message.text());
   std::vector<Value> parts;
   for (const ContentPart& part : message.content) {
@@ -43,7 +45,8 @@ Value arguments_value(const Json& arguments, const ContentForm& form) {
 }
 
 Value call_value(const ToolCall& call, const ContentForm& form) {
-  Value function = Value::dict({{literal("name"), input_text(call.name)}, {literal("arguments"), arguments_value(call.arguments, form)}});
+  Value function = Value::dict(
+      {{literal("name"), input_text(call.name)}, {literal("arguments"), arguments_value(call.arguments, form)}});
   Entries entries;
   if (!call.id.empty()) entries.emplace_back(literal("id"), input_text(call.id));
   entries.emplace_back(literal("type"), literal("function"));
@@ -71,10 +74,11 @@ Value message_value(const Message& message, const ContentForm& form) {
 Value tool_value(const Tool& tool) {
   static const Json kNoParameters = Json::object({{"type", "object"}, {"properties", Json::object()}});
   const Json& parameters = tool.parameters.is_object() ? tool.parameters : kNoParameters;
-  return Value::dict({{literal("type"), literal("function")},
-                      {literal("function"), Value::dict({{literal("name"), input_text(tool.name)},
-                                                         {literal("description"), input_text(tool.description)},
-                                                         {literal("parameters"), Value::from_json(parameters, /*input=*/true)}})}});
+  return Value::dict(
+      {{literal("type"), literal("function")},
+       {literal("function"), Value::dict({{literal("name"), input_text(tool.name)},
+                                          {literal("description"), input_text(tool.description)},
+                                          {literal("parameters"), Value::from_json(parameters, /*input=*/true)}})}});
 }
 
 // JSON as it is, with the vocabulary's words recognised under "role" and "type".
@@ -98,9 +102,11 @@ Value raw_value(const Json& json) {
 Result<jinja::Variables> conversation_variables(const TemplateInput& input, const ContentForm& form) {
   std::vector<Value> messages, tools;
   for (const Message& message : input.messages) {
-    const bool has_images = std::any_of(message.content.begin(), message.content.end(), [](const ContentPart& part) { return part.kind == ContentPart::Kind::kImage; });
+    const bool has_images = std::any_of(message.content.begin(), message.content.end(),
+                                        [](const ContentPart& part) { return part.kind == ContentPart::Kind::kImage; });
     if (has_images && !form.takes_parts)
-      return fail(ErrorCode::kInvalidArgument, "a message of '{}' has an image, and this model's chat template takes text only", message.role);
+      return fail(ErrorCode::kInvalidArgument,
+                  "a message of '{}' has an image, and this model's chat template takes text only", message.role);
     messages.push_back(message_value(message, form));
   }
   for (const Tool& tool : input.tools) tools.push_back(tool_value(tool));

@@ -7,10 +7,10 @@ namespace hearth::text {
 
 // What a template wants to see, where templates differ. Found by probing (template.cpp).
 struct ContentForm {
-  bool takes_strings = true;        // "content": "text"
-  bool takes_parts = false;         // "content": [{"type": "text", "text": "..."}]
-  bool arguments_as_text = false;   // a call's arguments as JSON text instead of an object
-  bool null_beside_calls = false;   // null instead of "" as the content of a message that has only calls
+  bool takes_strings = true;       // "content": "text"
+  bool takes_parts = false;        // "content": [{"type": "text", "text": "..."}]
+  bool arguments_as_text = false;  // a call's arguments as JSON text instead of an object
+  bool null_beside_calls = false;  // null instead of "" as the content of a message that has only calls
 };
 
 // Every string that came from the conversation counts as input, but for roles and types of the protocols' own

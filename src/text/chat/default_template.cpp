@@ -81,7 +81,8 @@ DefaultTemplate default_chat_template(const Tokenizer& tokenizer) {
     return id && (tokenizer.kind(*id) == TokenKind::kControl || tokenizer.kind(*id) == TokenKind::kUserDefined);
   };
   for (const Family& family : kFamilies)
-    if (std::all_of(std::begin(family.tokens), std::end(family.tokens), knows)) return {std::string(family.name), std::string(family.source)};
+    if (std::all_of(std::begin(family.tokens), std::end(family.tokens), knows))
+      return {std::string(family.name), std::string(family.source)};
   return {"plain roles", std::string(kPlain)};
 }
 

@@ -1,5 +1,5 @@
-// A chat template is Jinja over a conversation. What form of message it wants is not written anywhere, so it is tried out
-// when the template is parsed: a form that brings every word of a small conversation into the text is taken.
+// A chat template is Jinja over a conversation. What form of message it wants is not written anywhere, so it is tried
+// out when the template is parsed: a form that brings every word of a small conversation into the text is taken.
 #include "text/chat/template.h"
 
 #include <ctime>
@@ -16,7 +16,9 @@ constexpr std::string_view kNeedle = "Zq7needle", kOtherNeedle = "Zq8needle";
 bool has(std::string_view text, std::string_view wanted) { return text.find(wanted) != text.npos; }
 
 // What a template prints when it takes a value for a string that is none.
-bool has_python_dict(std::string_view text) { return has(text, "{'type': ") || has(text, fmt::format("{{'{}'", kNeedle)); }
+bool has_python_dict(std::string_view text) {
+  return has(text, "{'type': ") || has(text, fmt::format("{{'{}'", kNeedle));
+}
 
 class JinjaTemplate final : public ChatTemplate {
  public:
@@ -31,7 +33,9 @@ class JinjaTemplate final : public ChatTemplate {
   }
 
   Result<Rendered> render_context(const Json& variables) const override {
-    if (!variables.is_object()) return fail(ErrorCode::kInvalidArgument, "the variables of a template must be an object, not {}", variables.type_name());
+    if (!variables.is_object())
+      return fail(ErrorCode::kInvalidArgument, "the variables of a template must be an object, not {}",
+                  variables.type_name());
     return run(raw_variables(variables), variables.integer_or("now_unix", 0));
   }
 

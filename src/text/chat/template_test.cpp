@@ -84,7 +84,8 @@ TEST(ChatTemplates, RenderAsJinja2Does) {
       const std::string& expected = results[i].as_string();
       const auto rendered = parsed ? (*parsed)->render_context(variables) : std::unexpected(parsed.error());
       if (rendered) expect_well_formed(*rendered);
-      EXPECT_EQ(rendered ? fnv(rendered->text) : "refused", expected) << key << ", " << name << ": " << (rendered ? rendered->text : rendered.error().text());
+      EXPECT_EQ(rendered ? fnv(rendered->text) : "refused", expected)
+          << key << ", " << name << ": " << (rendered ? rendered->text : rendered.error().text());
       ++(rendered ? equal : refused);
     }
   }
@@ -102,7 +103,7 @@ TEST(ChatTemplates, RenderAsPublishedExamples) {
     const auto parsed = parse_chat_template(entry.text_or("template", ""));
     ASSERT_TRUE(parsed.has_value()) << model << ": " << parsed.error().text();
     for (const Json& one : entry.find("cases")->as_array()) {
-      Json variables = one;  // description and expected are no variables of any template
+      Json variables = one;                      // description and expected are no variables of any template
       variables.set("now_unix", 1'765'929'600);  // the day they were made: 2025-12-17
       for (const auto& [name, token] : entry.find("special_tokens")->as_object()) variables.set(name, token);
       if (!variables.has("tools")) variables.set("tools", Json());
@@ -127,7 +128,8 @@ std::string marked(const Rendered& rendered) {
   std::string out;
   size_t at = 0;
   for (const TextRange& range : rendered.plain) {
-    out += rendered.text.substr(at, range.begin - at) + "⟦" + rendered.text.substr(range.begin, range.end - range.begin) + "⟧";
+    out += rendered.text.substr(at, range.begin - at) + "⟦" +
+           rendered.text.substr(range.begin, range.end - range.begin) + "⟧";
     at = range.end;
   }
   return out + rendered.text.substr(at);
@@ -174,13 +176,17 @@ TEST(ChatProvenance, UnknownRolesNamesAndCallsAreInput) {
   input.tools = {{"<|n|>", "<|d|>", Json::object({{"type", "<|o|>"}})}};
   input.bos_token = "<s>";
   input.extra = Json::object({{"who", "<|w|>"}});
-  const auto rendered = parsed(
-      "{{ bos_token }}<|{{ messages[0].role }}|>{% set t = messages[1].tool_calls[0] %}{{ t.id }}{{ t.type }}{{ t.function.name }}"
-      "{{ t.function.arguments | tojson }}{{ messages[1].reasoning_content }}{{ tools | tojson }}{{ who }}")->render(input);
+  const auto rendered =
+      parsed(
+          "{{ bos_token }}<|{{ messages[0].role }}|>{% set t = messages[1].tool_calls[0] %}{{ t.id }}{{ t.type }}{{ "
+          "t.function.name }}"
+          "{{ t.function.arguments | tojson }}{{ messages[1].reasoning_content }}{{ tools | tojson }}{{ who }}")
+          ->render(input);
   ASSERT_TRUE(rendered.has_value()) << rendered.error().text();
   EXPECT_EQ(marked(*rendered),
             "<s><|⟦im_start|>system⟧|>⟦id|>⟧function⟦<|f|>⟧{⟦\"<|k|>\"⟧: ⟦\"<|v|>\"⟧}⟦<|t|>⟧"
-            "[{\"type\": \"function\", \"function\": {\"name\": ⟦\"<|n|>\"⟧, \"description\": ⟦\"<|d|>\"⟧, \"parameters\": {⟦\"type\"⟧: ⟦\"<|o|>\"⟧}}}]⟦<|w|>⟧");
+            "[{\"type\": \"function\", \"function\": {\"name\": ⟦\"<|n|>\"⟧, \"description\": ⟦\"<|d|>\"⟧, "
+            "\"parameters\": {⟦\"type\"⟧: ⟦\"<|o|>\"⟧}}}]⟦<|w|>⟧");
 }
 
 // In no real template does a control token that a user writes stand outside of the plain ranges.
@@ -193,8 +199,13 @@ TEST(ChatProvenance, NoRealTemplateLetsInputOut) {
     const auto model = parse_chat_template(template_source(key));
     if (!model) continue;
     TemplateInput input;
-    input.messages = {Message::of("system", "S " + needle), Message::of("user", "U " + needle), Message::of("assistant", "A " + needle), Message::of("user", needle)};
-    input.tools = {{"t" + needle, "about " + needle, Json::object({{"type", "object"}, {"properties", Json::object({{"p", Json::object({{"type", "string"}, {"description", needle}})}})}})}};
+    input.messages = {Message::of("system", "S " + needle), Message::of("user", "U " + needle),
+                      Message::of("assistant", "A " + needle), Message::of("user", needle)};
+    input.tools = {
+        {"t" + needle, "about " + needle,
+         Json::object(
+             {{"type", "object"},
+              {"properties", Json::object({{"p", Json::object({{"type", "string"}, {"description", needle}})}})}})}};
     input.now_unix = 1;
     for (const bool with_tools : {true, false}) {
       if (!with_tools) input.tools.clear();
@@ -202,7 +213,8 @@ TEST(ChatProvenance, NoRealTemplateLetsInputOut) {
       if (!rendered) continue;
       expect_well_formed(*rendered);
       for (size_t at = 0; (at = rendered->text.find(needle, at)) != std::string::npos; at += needle.size(), ++seen)
-        EXPECT_TRUE(std::any_of(rendered->plain.begin(), rendered->plain.end(), [&](const TextRange& r) { return r.begin <= at && at + needle.size() <= r.end; }))
+        EXPECT_TRUE(std::any_of(rendered->plain.begin(), rendered->plain.end(),
+                                [&](const TextRange& r) { return r.begin <= at && at + needle.size() <= r.end; }))
             << key << " at " << at;
     }
   }
@@ -216,7 +228,8 @@ TEST(ChatTemplates, SurviveDamage) {
   const Json golden = read_json(testing::source_path("tests/golden/chat_template/renderings.json"));
   std::mt19937 random(11);
   TemplateInput input;
-  input.messages = {Message::of("system", "S"), Message::of("user", "U"), Message::of("assistant", "A"), Message::of("user", "U")};
+  input.messages = {Message::of("system", "S"), Message::of("user", "U"), Message::of("assistant", "A"),
+                    Message::of("user", "U")};
   input.tools = {{"f", "d", Json()}};
   input.now_unix = 1;
   size_t count = 0;
@@ -239,7 +252,9 @@ TEST(ChatTemplates, SurviveDamage) {
 
 TEST(ChatForms, ContentBecomesPartsWhereATemplateWantsThem) {
   const auto by_string = parsed("{% for m in messages %}{{ m.role + ':' + m.content + ';' }}{% endfor %}");
-  const auto by_parts = parsed("{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text if p.type == 'text' else '<image>' }}|{% endfor %};{% endfor %}");
+  const auto by_parts = parsed(
+      "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text if p.type == 'text' else '<image>' }}|{% "
+      "endfor %};{% endfor %}");
   TemplateInput input;
   input.messages = {Message::of("user", "one")};
   EXPECT_EQ(by_string->render(input)->text, "user:one;");
@@ -259,17 +274,27 @@ TEST(ChatForms, ArgumentsAndContentBesideCallsTakeTheFormATemplateReads) {
   call.tool_calls.push_back({"c1", "f", Json::object({{"a", 1}})});
   TemplateInput input;
   input.messages = {Message::of("user", "q"), call, Message::of("tool", "r")};
-  const std::string head = "{% for m in messages %}{% if m.tool_calls %}{% for c in m.tool_calls %}{{ c.function.name }}";
-  EXPECT_EQ(parsed(head + "{{ c.function.arguments | tojson }}{% endfor %}{% endif %}{% endfor %}")->render(input)->text, "f{\"a\": 1}");
-  EXPECT_EQ(parsed(head + "{{ '(' + c.function.arguments + ')' }}{% endfor %}{% endif %}{% endfor %}")->render(input)->text, "f({\"a\": 1})");
-  EXPECT_EQ(parsed("{% for m in messages %}{% if m.content is none %}{{ m.tool_calls[0].function.name }}{{ m.tool_calls[0].function.arguments | tojson }}{% endif %}{% endfor %}")
-                ->render(input)->text, "f{\"a\": 1}");
+  const std::string head =
+      "{% for m in messages %}{% if m.tool_calls %}{% for c in m.tool_calls %}{{ c.function.name }}";
+  EXPECT_EQ(
+      parsed(head + "{{ c.function.arguments | tojson }}{% endfor %}{% endif %}{% endfor %}")->render(input)->text,
+      "f{\"a\": 1}");
+  EXPECT_EQ(
+      parsed(head + "{{ '(' + c.function.arguments + ')' }}{% endfor %}{% endif %}{% endfor %}")->render(input)->text,
+      "f({\"a\": 1})");
+  EXPECT_EQ(parsed("{% for m in messages %}{% if m.content is none %}{{ m.tool_calls[0].function.name }}{{ "
+                   "m.tool_calls[0].function.arguments | tojson }}{% endif %}{% endfor %}")
+                ->render(input)
+                ->text,
+            "f{\"a\": 1}");
 }
 
 TEST(ChatForms, SwitchesAndExtrasReachTheTemplate) {
   TemplateInput input;
   input.messages = {Message::of("user", "q")};
-  const auto model = parsed("{{ enable_thinking }}{{ thinking }}{{ level }}{{ tools }}{{ documents }}{{ add_generation_prompt }}{{ strftime_now('%Y') }}");
+  const auto model = parsed(
+      "{{ enable_thinking }}{{ thinking }}{{ level }}{{ tools }}{{ documents }}{{ add_generation_prompt }}{{ "
+      "strftime_now('%Y') }}");
   input.now_unix = 1'700'000'000;
   EXPECT_EQ(model->render(input)->text, "NoneNoneTrue2023");
   input.enable_thinking = false;
@@ -305,15 +330,25 @@ TEST(DefaultTemplates, AreChosenByControlTokens) {
     std::string name, text;
   };
   const Case kCases[] = {
-      {{"<|im_start|>", "<|im_end|>"}, "ChatML", "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"},
-      {{"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}, "Llama 3",
-       "<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nU<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
-      {{"<start_of_turn>", "<end_of_turn>"}, "Gemma", "<s><start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\n"},
-      {{"<|user|>", "<|assistant|>", "<|end|>", "<|system|>"}, "Phi 3", "<|system|>\nS<|end|>\n<|user|>\nU<|end|>\n<|assistant|>\n"},
+      {{"<|im_start|>", "<|im_end|>"},
+       "ChatML",
+       "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"},
+      {{"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+       "Llama 3",
+       "<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nU<|eot_"
+       "id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
+      {{"<start_of_turn>", "<end_of_turn>"},
+       "Gemma",
+       "<s><start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\n"},
+      {{"<|user|>", "<|assistant|>", "<|end|>", "<|system|>"},
+       "Phi 3",
+       "<|system|>\nS<|end|>\n<|user|>\nU<|end|>\n<|assistant|>\n"},
       {{"<|user|>", "<|assistant|>", "<|system|>"}, "Zephyr", "<|system|>\nS</s>\n<|user|>\nU</s>\n<|assistant|>\n"},
       {{"[INST]", "[/INST]"}, "Mistral", "<s>[INST] S\n\nU[/INST]"},
-      {{"<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|CHATBOT_TOKEN|>"}, "Command R",
-       "<s><|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>S<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>U<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>"},
+      {{"<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|CHATBOT_TOKEN|>"},
+       "Command R",
+       "<s><|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>S<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>U<|END_OF_"
+       "TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>"},
       {{}, "plain roles", "<s>system: S\nuser: U\nassistant:"},
   };
   TemplateInput input;

@@ -2,8 +2,8 @@
 // A parsed template: the one entrance to this folder.
 #include <string_view>
 
-#include "text/jinja/syntax/ast.h"
 #include "text/jinja/run/interpreter.h"
+#include "text/jinja/syntax/ast.h"
 
 namespace hearth::text::jinja {
 

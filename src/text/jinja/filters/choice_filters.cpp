@@ -57,7 +57,8 @@ Result<Value> map(Interpreter& run, const Value& subject, Arguments arguments) {
   if (!arguments.positional[0].is_string()) return refuse("'map' wants the name of a filter");
   HEARTH_TRY(source, source_of(run, subject));
   const Value name = arguments.positional[0];
-  Arguments rest{.positional = {arguments.positional.begin() + 1, arguments.positional.end()}, .named = arguments.named};
+  Arguments rest{.positional = {arguments.positional.begin() + 1, arguments.positional.end()},
+                 .named = arguments.named};
   const auto next = [source, name, rest = std::move(rest)](Interpreter& r) -> Step {
     HEARTH_TRY(item, source->items->next(r));
     if (!item) return std::nullopt;
@@ -68,7 +69,8 @@ Result<Value> map(Interpreter& run, const Value& subject, Arguments arguments) {
 }
 
 // Keeps the items for which a test (or their truth) comes out as `wanted`.
-template <bool by_attribute, bool wanted> Result<Value> choose(Interpreter& run, const Value& subject, Arguments arguments) {
+template <bool by_attribute, bool wanted>
+Result<Value> choose(Interpreter& run, const Value& subject, Arguments arguments) {
   auto& given = arguments.positional;
   if (by_attribute && given.empty()) return refuse("the name of an attribute is missing");
   const Value path = by_attribute ? given[0] : Value::none();

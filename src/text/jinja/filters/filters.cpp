@@ -16,13 +16,15 @@ Result<Value> Filter::apply(Interpreter& run, const Value& subject, Arguments ar
 
 const Filter* find_filter(std::string_view name) {
   for (const auto list : {text_filters(), layout_filters(), number_filters(), sequence_filters(), choice_filters()}) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const Filter& filter) { return filter.name == name; });
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const Filter& filter) { return filter.name == name; });
     if (found != list.end()) return &*found;
   }
   return nullptr;
 }
 
-Result<Value> attribute_path(Interpreter& run, const Value& item, const Value& path, const std::optional<Value>& fallback) {
+Result<Value> attribute_path(Interpreter& run, const Value& item, const Value& path,
+                             const std::optional<Value>& fallback) {
   Value value = item;
   const auto step = [&](const Value& key) -> Result<void> {
     HEARTH_TRY(next, run.item(value, key));
@@ -40,14 +42,17 @@ Result<Value> attribute_path(Interpreter& run, const Value& item, const Value& p
     const std::string_view part = rest.substr(0, dot);
     int64_t index = 0;
     const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
-    const bool is_index = !part.empty() && part[0] != '-' && parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();
+    const bool is_index =
+        !part.empty() && part[0] != '-' && parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();
     HEARTH_TRY_VOID(step(is_index ? Value(index) : Value::literal(part)));
     if (dot == rest.size()) return value;
     rest.remove_prefix(dot + 1);
   }
 }
 
-Value ignoring_case(const Value& value) { return value.is_string() ? Value(Traced::literal(to_lower(value.bytes()))) : value; }
+Value ignoring_case(const Value& value) {
+  return value.is_string() ? Value(Traced::literal(to_lower(value.bytes()))) : value;
+}
 
 Result<void> sort_by_keys(Interpreter& run, std::vector<Value>& items, const std::vector<Value>& keys, bool reverse) {
   uint64_t weight = 1;

@@ -30,7 +30,8 @@ std::span<const Filter> choice_filters();
 
 // How filters with an `attribute` argument find what they mean: "a.b.0" in dicts, lists and objects.
 // `fallback` stands for what is undefined, where there is one.
-Result<Value> attribute_path(Interpreter& run, const Value& item, const Value& path, const std::optional<Value>& fallback = std::nullopt);
+Result<Value> attribute_path(Interpreter& run, const Value& item, const Value& path,
+                             const std::optional<Value>& fallback = std::nullopt);
 // Errors: a path that is neither a string nor an integer.
 Value ignoring_case(const Value& value);  // strings in lower case, everything else as it is
 // A stable sort by key. Errors: keys that have no order.

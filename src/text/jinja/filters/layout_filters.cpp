@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/value/markup.h"
 #include "text/jinja/value/print.h"
 
@@ -49,7 +49,8 @@ Result<Value> truncate(Interpreter&, const Value& subject, const Bound& argument
   HEARTH_TRY(end, arguments.text_or(2, "..."));
   HEARTH_TRY(leeway, arguments.has_value(3) ? arguments.integer_or(3, 5) : Result<int64_t>(5));
   const auto end_length = static_cast<int64_t>(count_characters(end.bytes()));
-  if (length < end_length || leeway < 0) return refuse("'truncate' wants a length of at least {} and a leeway of at least 0", end_length);
+  if (length < end_length || leeway < 0)
+    return refuse("'truncate' wants a length of at least {} and a leeway of at least 0", end_length);
   const auto size = static_cast<int64_t>(subject.length().value_or(SIZE_MAX >> 1));
   if (size <= length || size - length <= leeway) return subject;  // whatever it is
   HEARTH_TRY(text, text_of(subject));
@@ -82,7 +83,8 @@ Result<Value> wordcount(Interpreter& run, const Value& subject, const Bound&) {
 // Python breaks what is wider than 80 columns; only what stays on one line is printed the same way here.
 Result<Value> pprint(Interpreter&, const Value& subject, const Bound&) {
   Traced text = to_repr(subject);
-  if (count_characters(text.bytes()) > 80 && !subject.is_number()) return refuse("'pprint' of a value wider than 80 columns is not supported");
+  if (count_characters(text.bytes()) > 80 && !subject.is_number())
+    return refuse("'pprint' of a value wider than 80 columns is not supported");
   return Value(std::move(text));
 }
 

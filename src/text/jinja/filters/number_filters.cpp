@@ -2,9 +2,9 @@
 #include <charconv>
 #include <cmath>
 
-#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
 #include "text/jinja/run/operators.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
@@ -16,7 +16,9 @@ std::optional<std::string> number_text(std::string_view text) {
   const auto [begin, end] = strip_bounds(text, true, true);
   std::string out;
   for (size_t i = begin; i < end; ++i) {
-    const auto is_digit = [&](size_t at) { return at >= begin && at < end && std::isalnum(static_cast<unsigned char>(text[at])); };
+    const auto is_digit = [&](size_t at) {
+      return at >= begin && at < end && std::isalnum(static_cast<unsigned char>(text[at]));
+    };
     if (text[i] != '_') out += text[i];
     else if (!is_digit(i - 1) || !is_digit(i + 1)) return std::nullopt;
   }
@@ -57,7 +59,9 @@ IntegerParse parse_integer(std::string_view text, int64_t base, int64_t& value) 
   if (negative) digits.insert(0, "-");
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value, static_cast<int>(base));
   if (parsed.ptr != digits.data() + digits.size()) return IntegerParse::kNoInteger;
-  return parsed.ec == std::errc() ? IntegerParse::kDone : parsed.ec == std::errc::result_out_of_range ? IntegerParse::kTooLarge : IntegerParse::kNoInteger;
+  return parsed.ec == std::errc()                      ? IntegerParse::kDone
+         : parsed.ec == std::errc::result_out_of_range ? IntegerParse::kTooLarge
+                                                       : IntegerParse::kNoInteger;
 }
 
 // int() of a float. Nothing: Python gives the default (infinite, or no number).
@@ -74,7 +78,8 @@ Result<Value> to_integer(Interpreter&, const Value& subject, const Bound& argume
   if (subject.is_integral()) return Value(subject.integer());
   std::optional<double> number;
   if (subject.is_float()) {
-    if (std::isinf(subject.number())) return refuse("an infinite number has no integer");  // int() raises, and so does Jinja2
+    if (std::isinf(subject.number()))
+      return refuse("an infinite number has no integer");  // int() raises, and so does Jinja2
     number = subject.number();
   } else if (subject.is_string()) {
     int64_t value = 0;
@@ -133,9 +138,12 @@ Result<Value> round(Interpreter& run, const Value& subject, const Bound& argumen
   if (how != "common" && how != "ceil" && how != "floor") return refuse("'round' knows common, ceil and floor");
   if (subject.is_undefined()) return refuse(subject.undefined_reason());
   if (!subject.is_number()) return refuse("'round' wants a number, not a value of type {}", subject.type_name());
-  if (how == "common") return subject.is_float() ? Result<Value>(Value(rounded(subject.number(), precision))) : rounded_integer(subject.integer(), precision);
+  if (how == "common")
+    return subject.is_float() ? Result<Value>(Value(rounded(subject.number(), precision)))
+                              : rounded_integer(subject.integer(), precision);
   HEARTH_TRY(unit, binary(run, BinaryOp::kPower, Value(int64_t{10}), Value(precision)));
-  const double scaled = subject.number() * unit.number(), whole = how == "ceil" ? std::ceil(scaled) : std::floor(scaled);
+  const double scaled = subject.number() * unit.number(),
+               whole = how == "ceil" ? std::ceil(scaled) : std::floor(scaled);
   HEARTH_TRY(integer, truncated(whole));
   if (!integer) return refuse("a number without end cannot be rounded");
   return binary(run, BinaryOp::kDivide, *integer, unit);

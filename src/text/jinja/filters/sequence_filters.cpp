@@ -1,10 +1,10 @@
 // Filters on sequences and mappings that look at their items' order, number or value.
 #include <algorithm>
 
-#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
 #include "text/jinja/run/objects.h"
 #include "text/jinja/run/operators.h"
+#include "text/jinja/value/characters.h"
 
 namespace hearth::text::jinja {
 
@@ -89,12 +89,14 @@ Result<Value> dictsort(Interpreter& run, const Value& subject, const Bound& argu
 }
 
 // The keys that sort(attribute="a,b") compares: one per item, a list of one value per path.
-Result<std::vector<Value>> sort_keys(Interpreter& run, const std::vector<Value>& items, const Value& attribute, bool case_sensitive) {
+Result<std::vector<Value>> sort_keys(Interpreter& run, const std::vector<Value>& items, const Value& attribute,
+                                     bool case_sensitive) {
   std::vector<Value> paths = {attribute};
   if (attribute.is_string()) {
     paths.clear();
     std::string_view rest = attribute.bytes();
-    for (size_t comma; (comma = rest.find(',')) != rest.npos; rest.remove_prefix(comma + 1)) paths.push_back(Value::literal(rest.substr(0, comma)));
+    for (size_t comma; (comma = rest.find(',')) != rest.npos; rest.remove_prefix(comma + 1))
+      paths.push_back(Value::literal(rest.substr(0, comma)));
     paths.push_back(Value::literal(rest));
   }
   std::vector<Value> keys;
@@ -123,7 +125,8 @@ Result<Value> unique(Interpreter& run, const Value& subject, const Bound& argume
   for (const Value& item : items) {
     HEARTH_TRY(key, attribute_path(run, item, arguments.value_or(1, Value::none())));
     if (!key.is_hashable()) return refuse("'unique' cannot compare values of type {}", key.type_name());
-    by_key.emplace_back(arguments.truthy_or(0, false) ? key : ignoring_case(key), Value(static_cast<int64_t>(by_key.size())));
+    by_key.emplace_back(arguments.truthy_or(0, false) ? key : ignoring_case(key),
+                        Value(static_cast<int64_t>(by_key.size())));
   }
   std::reverse(by_key.begin(), by_key.end());  // a dict keeps the last of equal keys: the first item
   HEARTH_TRY(firsts, make_dict(run, std::move(by_key)));
@@ -135,7 +138,8 @@ Result<Value> unique(Interpreter& run, const Value& subject, const Bound& argume
   return generator_of(std::move(out));
 }
 
-template <bool want_less> Result<Value> extreme(Interpreter& run, const Value& subject, const Bound& arguments) {
+template <bool want_less>
+Result<Value> extreme(Interpreter& run, const Value& subject, const Bound& arguments) {
   HEARTH_TRY(items, run.collect(subject));
   if (items.empty()) return Value::undefined("no aggregated item, the sequence was empty");
   std::optional<Value> best, best_key;

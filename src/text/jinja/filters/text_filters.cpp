@@ -1,11 +1,11 @@
 // Filters that make a text of a value: case, trimming, joining, JSON, HTML.
 #include <algorithm>
 
-#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/run/format.h"
-#include "text/jinja/value/markup.h"
 #include "text/jinja/methods/methods.h"
+#include "text/jinja/run/format.h"
+#include "text/jinja/value/characters.h"
+#include "text/jinja/value/markup.h"
 #include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
@@ -23,7 +23,9 @@ Result<Value> by_method(Interpreter& run, const Value& subject, std::string_view
 
 Result<Value> upper(Interpreter& run, const Value& subject, const Bound&) { return by_method(run, subject, "upper"); }
 Result<Value> lower(Interpreter& run, const Value& subject, const Bound&) { return by_method(run, subject, "lower"); }
-Result<Value> capitalize(Interpreter& run, const Value& subject, const Bound&) { return by_method(run, subject, "capitalize"); }
+Result<Value> capitalize(Interpreter& run, const Value& subject, const Bound&) {
+  return by_method(run, subject, "capitalize");
+}
 
 Result<Value> trim(Interpreter& run, const Value& subject, const Bound& arguments) {
   return by_method(run, subject, "strip", {.positional = {arguments.value_or(0, Value::none())}, .named = {}});
@@ -44,7 +46,8 @@ Result<Value> title(Interpreter& run, const Value& subject, const Bound&) {
   for (size_t i = 0; i + 1 <= offsets.size(); ++i) {
     const bool ended = i + 1 == offsets.size();
     const std::string_view c = ended ? std::string_view() : bytes.substr(offsets[i], offsets[i + 1] - offsets[i]);
-    const bool separates = !ended && (strip_bounds(c, true, false).first > 0 || std::string_view("-({[<").find(c) != std::string_view::npos);
+    const bool separates = !ended && (strip_bounds(c, true, false).first > 0 ||
+                                      std::string_view("-({[<").find(c) != std::string_view::npos);
     if (!ended && !separates) continue;
     if (word < i) {
       out += to_upper(bytes.substr(offsets[word], offsets[word + 1] - offsets[word]));
@@ -83,16 +86,24 @@ Result<Value> join(Interpreter& run, const Value& subject, const Bound& argument
 }
 
 Result<Value> string(Interpreter&, const Value& subject, const Bound&) { return as_string(subject); }
-Result<Value> safe(Interpreter&, const Value& subject, const Bound&) { return Value(to_text(subject), /*markup=*/true); }
+Result<Value> safe(Interpreter&, const Value& subject, const Bound&) {
+  return Value(to_text(subject), /*markup=*/true);
+}
 Result<Value> escape(Interpreter&, const Value& subject, const Bound&) {
   return subject.is_markup() ? subject : Value(escape_html(to_text(subject)), /*markup=*/true);
 }
-Result<Value> force_escape(Interpreter&, const Value& subject, const Bound&) { return Value(escape_html(to_text(subject)), /*markup=*/true); }
-Result<Value> striptags(Interpreter&, const Value& subject, const Bound&) { return Value(strip_tags(to_text(subject))); }
+Result<Value> force_escape(Interpreter&, const Value& subject, const Bound&) {
+  return Value(escape_html(to_text(subject)), /*markup=*/true);
+}
+Result<Value> striptags(Interpreter&, const Value& subject, const Bound&) {
+  return Value(strip_tags(to_text(subject)));
+}
 
 Result<Value> format(Interpreter& run, const Value& subject, Arguments arguments) {
-  if (!arguments.positional.empty() && !arguments.named.empty()) return refuse("'format' takes positional or named arguments, not both");
-  if (arguments.named.empty()) return format_percent(run, as_string(subject), Value::tuple(std::move(arguments.positional)));
+  if (!arguments.positional.empty() && !arguments.named.empty())
+    return refuse("'format' takes positional or named arguments, not both");
+  if (arguments.named.empty())
+    return format_percent(run, as_string(subject), Value::tuple(std::move(arguments.positional)));
   std::vector<DictBody::Entry> entries;
   for (auto& [name, value] : arguments.named) entries.emplace_back(Value::literal(name), std::move(value));
   return format_percent(run, as_string(subject), Value::dict(std::move(entries)));
@@ -100,7 +111,8 @@ Result<Value> format(Interpreter& run, const Value& subject, Arguments arguments
 
 // json.dumps with the options that transformers gives its templates.
 Result<Value> tojson(Interpreter& run, const Value& subject, const Bound& arguments) {
-  JsonStyle style{.ensure_ascii = arguments.truthy_or(0, false), .sort_keys = arguments.truthy_or(3, false), .indent = {}};
+  JsonStyle style{
+      .ensure_ascii = arguments.truthy_or(0, false), .sort_keys = arguments.truthy_or(3, false), .indent = {}};
   if (arguments.has_value(1)) {
     if (arguments[1].is_string()) {
       style.indent = arguments[1].bytes();
@@ -113,12 +125,14 @@ Result<Value> tojson(Interpreter& run, const Value& subject, const Bound& argume
   }
   if (arguments.has_value(2)) {
     HEARTH_TRY(separators, run.collect(arguments[2]));
-    if (separators.size() != 2 || !separators[0].is_string() || !separators[1].is_string()) return refuse("'separators' must be two strings");
+    if (separators.size() != 2 || !separators[0].is_string() || !separators[1].is_string())
+      return refuse("'separators' must be two strings");
     style.item_separator = separators[0].bytes();
     style.key_separator = separators[1].bytes();
   }
   const Extent extent = subject.extent();
-  const uint64_t per_value = style.item_separator.size() + style.key_separator.size() + (style.indent ? style.indent->size() * extent.depth : 0);
+  const uint64_t per_value = style.item_separator.size() + style.key_separator.size() +
+                             (style.indent ? style.indent->size() * extent.depth : 0);
   HEARTH_TRY_VOID(run.spend_on_text(extent.weight * (16 + per_value)));
   HEARTH_TRY(text, to_json(subject, style));
   return Value(std::move(text));
@@ -128,7 +142,8 @@ std::string quoted_for_url(std::string_view text, std::string_view also_safe) {
   std::string out;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("_.-~").find(c) != std::string_view::npos || also_safe.find(c) != also_safe.npos;
+                       std::string_view("_.-~").find(c) != std::string_view::npos ||
+                       also_safe.find(c) != also_safe.npos;
     if (plain) out += c;
     else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
@@ -172,7 +187,8 @@ Result<Value> xmlattr(Interpreter&, const Value& subject, const Bound& arguments
   Traced out;
   for (const auto& [key, value] : subject.dict().entries()) {
     if (value.is_none() || value.is_undefined()) continue;
-    if (!key.is_string() || key.bytes().find_first_of(" \t\n\r\f\v/>=") != std::string::npos) return refuse("'xmlattr' got a key that is no attribute name");
+    if (!key.is_string() || key.bytes().find_first_of(" \t\n\r\f\v/>=") != std::string::npos)
+      return refuse("'xmlattr' got a key that is no attribute name");
     if (!out.empty()) out.append(" ");
     out.append(escape_html(key.text()));
     out.append("=\"");

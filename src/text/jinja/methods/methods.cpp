@@ -15,7 +15,8 @@ Result<Value> dict_get(Interpreter&, const Value& self, Arguments arguments) {
   return found != nullptr ? *found : bound.value_or(1, Value::none());
 }
 
-template <DictView::Kind kind> Result<Value> dict_view(Interpreter&, const Value& self, Arguments arguments) {
+template <DictView::Kind kind>
+Result<Value> dict_view(Interpreter&, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("items", {}, std::move(arguments)));
   return make_object<DictView>(self, kind);
 }
@@ -28,7 +29,8 @@ Result<Value> copy(Interpreter&, const Value& self, Arguments arguments) {
 Result<Value> count_items(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("count", {{"value"}, 1}, std::move(arguments)));
   HEARTH_TRY_VOID(run.spend(self.extent().weight));
-  return Value(static_cast<int64_t>(std::count_if(self.items().begin(), self.items().end(), [&](const Value& v) { return equal(v, bound[0]); })));
+  return Value(static_cast<int64_t>(
+      std::count_if(self.items().begin(), self.items().end(), [&](const Value& v) { return equal(v, bound[0]); })));
 }
 
 Result<Value> index_of_item(Interpreter& run, const Value& self, Arguments arguments) {
@@ -36,7 +38,8 @@ Result<Value> index_of_item(Interpreter& run, const Value& self, Arguments argum
   HEARTH_TRY_VOID(run.spend(self.extent().weight));
   const Value none = Value::none();
   HEARTH_TRY(part, slice(run, self, bound.value_or(1, none), bound.value_or(2, none), none));
-  const auto found = std::find_if(part.items().begin(), part.items().end(), [&](const Value& v) { return equal(v, bound[0]); });
+  const auto found =
+      std::find_if(part.items().begin(), part.items().end(), [&](const Value& v) { return equal(v, bound[0]); });
   if (found == part.items().end()) return refuse("the value is not in the list");
   HEARTH_TRY(start, bound.integer_or(1, 0));
   const auto size = static_cast<int64_t>(self.items().size());
@@ -69,7 +72,8 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
 
 std::optional<Value> find_method(const Value& self, std::string_view name) {
   const bool is_private = name.size() > 4 && name.starts_with("__") && name.ends_with("__");
-  const bool changes = (self.is_dict() && is_one_of(kDictChanges, name)) || (self.is_list() && is_one_of(kListChanges, name));
+  const bool changes =
+      (self.is_dict() && is_one_of(kDictChanges, name)) || (self.is_list() && is_one_of(kListChanges, name));
   if (is_private || changes)
     return Value::undefined(fmt::format("access to '{}' of a value of type {} is not safe", name, self.type_name()));
   if (self.is_dict()) return find_in(kDictMethods, self, name);

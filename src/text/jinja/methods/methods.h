@@ -21,7 +21,8 @@ std::optional<Value> find_method(const Value& self, std::string_view name);
 // `text` in a field of `width` characters: align < > or ^.
 Result<Traced> justified(Interpreter& run, const Traced& text, int64_t width, char align, std::string_view fill);
 // str.replace, at most `limit` times unless it is negative.
-Result<Traced> replaced(Interpreter& run, const Traced& text, std::string_view old_bytes, const Traced& replacement, int64_t limit);
+Result<Traced> replaced(Interpreter& run, const Traced& text, std::string_view old_bytes, const Traced& replacement,
+                        int64_t limit);
 
 std::span<const Method> string_methods();
 std::span<const Method> string_split_methods();

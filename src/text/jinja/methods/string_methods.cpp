@@ -1,37 +1,42 @@
 // Methods of strings but for those that cut (string_split.cpp).
 #include <algorithm>
 
-#include "text/jinja/value/characters.h"
-#include "text/jinja/run/format.h"
-#include "text/jinja/value/markup.h"
 #include "text/jinja/methods/methods.h"
+#include "text/jinja/run/format.h"
+#include "text/jinja/value/characters.h"
+#include "text/jinja/value/markup.h"
 #include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
 
 namespace {
 
-template <std::string (*change)(std::string_view)> Result<Value> change_case(Interpreter& run, const Value& self, Arguments arguments) {
+template <std::string (*change)(std::string_view)>
+Result<Value> change_case(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("a method of strings", {}, std::move(arguments)));
   HEARTH_TRY_VOID(run.spend(self.bytes().size()));
   std::string changed = change(self.bytes());
   const bool in_place = is_ascii(self.bytes()) && changed.size() == self.bytes().size();
-  return Value(in_place ? self.text().mapped_to(std::move(changed)) : self.text().changed_to(std::move(changed)), self.is_markup());
+  return Value(in_place ? self.text().mapped_to(std::move(changed)) : self.text().changed_to(std::move(changed)),
+               self.is_markup());
 }
 
-template <CharacterClass wanted> Result<Value> is_class(Interpreter& run, const Value& self, Arguments arguments) {
+template <CharacterClass wanted>
+Result<Value> is_class(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("a method of strings", {}, std::move(arguments)));
   HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8));
   return Value(all_of_class(self.bytes(), wanted));
 }
 
-template <bool (*judge)(std::string_view)> Result<Value> is_kind(Interpreter& run, const Value& self, Arguments arguments) {
+template <bool (*judge)(std::string_view)>
+Result<Value> is_kind(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("a method of strings", {}, std::move(arguments)));
   HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8));
   return Value(judge(self.bytes()));
 }
 
-template <bool left, bool right> Result<Value> strip(Interpreter& run, const Value& self, Arguments arguments) {
+template <bool left, bool right>
+Result<Value> strip(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("strip", {{"chars"}, 0}, std::move(arguments)));
   HEARTH_TRY_VOID(run.spend(self.bytes().size() / 16));
   std::optional<Traced> chars;
@@ -40,8 +45,8 @@ template <bool left, bool right> Result<Value> strip(Interpreter& run, const Val
     HEARTH_TRY_VOID(run.spend(self.bytes().size() / 16 * (1 + given.size() / 16)));
     chars = std::move(given);
   }
-  const auto [begin, end] = strip_bounds(self.bytes(), left, right,
-                                         chars ? std::optional<std::string_view>(chars->bytes()) : std::nullopt);
+  const auto [begin, end] =
+      strip_bounds(self.bytes(), left, right, chars ? std::optional<std::string_view>(chars->bytes()) : std::nullopt);
   return Value(self.text().slice(begin, end), self.is_markup());
 }
 
@@ -67,7 +72,8 @@ Result<Part> part_of(const Value& self, const Bound& bound, size_t start_at) {
 }
 
 // Whether the string begins (or ends) with a string, or with any of a tuple of strings.
-template <bool at_end> Result<Value> begins(Interpreter& run, const Value& self, Arguments arguments) {
+template <bool at_end>
+Result<Value> begins(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind(at_end ? "endswith" : "startswith", {{"prefix", "start", "end"}, 1}, std::move(arguments)));
   HEARTH_TRY_VOID(run.spend(bound.has(1) ? self.bytes().size() / 8 : 0));
   HEARTH_TRY(part, part_of(self, bound, 1));
@@ -75,20 +81,25 @@ template <bool at_end> Result<Value> begins(Interpreter& run, const Value& self,
   for (const Value& text : wanted) {
     if (text.is_undefined()) return refuse(text.undefined_reason());
     if (!text.is_string()) return refuse("startswith() and endswith() want a string or a tuple of strings");
-    if (part.is_valid && (at_end ? part.bytes.ends_with(text.bytes()) : part.bytes.starts_with(text.bytes()))) return Value(true);
+    if (part.is_valid && (at_end ? part.bytes.ends_with(text.bytes()) : part.bytes.starts_with(text.bytes())))
+      return Value(true);
   }
   return Value(false);
 }
 
 enum class Missing { kMinusOne, kError };
 
-template <bool from_end, Missing missing> Result<Value> find(Interpreter& run, const Value& self, Arguments arguments) {
+template <bool from_end, Missing missing>
+Result<Value> find(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("find", {{"sub", "start", "end"}, 1}, std::move(arguments)));
   HEARTH_TRY(wanted, bound.text_or(0, ""));
   HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8));
   HEARTH_TRY(part, part_of(self, bound, 1));
-  const size_t found = !part.is_valid ? part.bytes.npos : from_end ? part.bytes.rfind(wanted.bytes()) : part.bytes.find(wanted.bytes());
-  if (found == part.bytes.npos) return missing == Missing::kError ? Result<Value>(refuse("the substring was not found")) : Value(int64_t{-1});
+  const size_t found = !part.is_valid ? part.bytes.npos
+                       : from_end     ? part.bytes.rfind(wanted.bytes())
+                                      : part.bytes.find(wanted.bytes());
+  if (found == part.bytes.npos)
+    return missing == Missing::kError ? Result<Value>(refuse("the substring was not found")) : Value(int64_t{-1});
   return Value(static_cast<int64_t>(count_characters(std::string_view(self.bytes()).substr(0, part.begin + found))));
 }
 
@@ -114,7 +125,8 @@ Result<Value> replace(Interpreter& run, const Value& self, Arguments arguments) 
   return Value(std::move(text), self.is_markup());
 }
 
-template <char align> Result<Value> justify(Interpreter& run, const Value& self, Arguments arguments) {
+template <char align>
+Result<Value> justify(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("ljust", {{"width", "fillchar"}, 1}, std::move(arguments)));
   HEARTH_TRY(width, bound.integer_or(0, 0));
   HEARTH_TRY(fill, bound.text_or(1, " "));
@@ -146,22 +158,28 @@ Result<Value> expandtabs(Interpreter& run, const Value& self, Arguments argument
   for (size_t i = 0; i + 1 < offsets.size(); ++i) {
     const char c = bytes[offsets[i]];
     if (c != '\t') out.append_slice(self.text(), offsets[i], offsets[i + 1]);
-    else for (int64_t stop = size > 0 ? size - column % size : 0; stop > 0; --stop, ++column) out.append(" ");
+    else
+      for (int64_t stop = size > 0 ? size - column % size : 0; stop > 0; --stop, ++column) out.append(" ");
     if (c != '\t') column = c == '\n' || c == '\r' ? 0 : column + 1;
   }
   return Value(std::move(out), self.is_markup());
 }
 
-template <bool at_end> Result<Value> remove_affix(Interpreter&, const Value& self, Arguments arguments) {
+template <bool at_end>
+Result<Value> remove_affix(Interpreter&, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind(at_end ? "removesuffix" : "removeprefix", {{"affix"}, 1}, std::move(arguments)));
   HEARTH_TRY(affix, bound.text_or(0, ""));
   const std::string& bytes = self.bytes();
   const bool has = at_end ? bytes.ends_with(affix.bytes()) : bytes.starts_with(affix.bytes());
   if (!has) return self;
-  return Value(at_end ? self.text().slice(0, bytes.size() - affix.size()) : self.text().slice(affix.size(), bytes.size()), self.is_markup());
+  return Value(
+      at_end ? self.text().slice(0, bytes.size() - affix.size()) : self.text().slice(affix.size(), bytes.size()),
+      self.is_markup());
 }
 
-Result<Value> format(Interpreter& run, const Value& self, Arguments arguments) { return format_braces(run, self, arguments); }
+Result<Value> format(Interpreter& run, const Value& self, Arguments arguments) {
+  return format_braces(run, self, arguments);
+}
 
 Result<Value> format_map(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("format_map", {{"mapping"}, 1}, std::move(arguments)));
@@ -224,7 +242,9 @@ Result<Traced> justified(Interpreter& run, const Traced& text, int64_t width, ch
   if (missing > kMaxTextBytes) return refuse("a width of {} is too large", width);
   HEARTH_TRY_VOID(run.spend_on_text(missing * fill.size() + text.size()));
   // str.center puts the odd one on the left where the width is odd.
-  const uint64_t left = align == '>' ? missing : align == '^' ? missing / 2 + (missing & static_cast<uint64_t>(width) & 1) : 0;
+  const uint64_t left = align == '>'   ? missing
+                        : align == '^' ? missing / 2 + (missing & static_cast<uint64_t>(width) & 1)
+                                       : 0;
   Traced out;
   for (uint64_t i = 0; i < left; ++i) out.append(fill);
   out.append(text);
@@ -232,7 +252,8 @@ Result<Traced> justified(Interpreter& run, const Traced& text, int64_t width, ch
   return out;
 }
 
-Result<Traced> replaced(Interpreter& run, const Traced& text, std::string_view old_bytes, const Traced& replacement, int64_t limit) {
+Result<Traced> replaced(Interpreter& run, const Traced& text, std::string_view old_bytes, const Traced& replacement,
+                        int64_t limit) {
   const std::string_view bytes = text.bytes();
   const std::vector<size_t> offsets = old_bytes.empty() ? character_offsets(bytes) : std::vector<size_t>();
   Traced out;

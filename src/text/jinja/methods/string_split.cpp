@@ -1,9 +1,9 @@
 // Methods of strings that cut them into pieces, and join().
 #include <algorithm>
 
+#include "text/jinja/methods/methods.h"
 #include "text/jinja/value/characters.h"
 #include "text/jinja/value/markup.h"
-#include "text/jinja/methods/methods.h"
 
 namespace hearth::text::jinja {
 
@@ -55,15 +55,18 @@ std::vector<Value> pieces_of(const Value& self, const Bounds& bounds) {
   return pieces;
 }
 
-template <bool from_right> Result<Value> split(Interpreter& run, const Value& self, Arguments arguments) {
+template <bool from_right>
+Result<Value> split(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("split", {{"sep", "maxsplit"}, 0}, std::move(arguments)));
   HEARTH_TRY(limit, bound.integer_or(1, -1));
   HEARTH_TRY_VOID(run.spend(self.bytes().size()));
   if (!bound.has_value(0))
-    return Value::list(pieces_of(self, from_right ? words_from_right(self.bytes(), limit) : word_bounds(self.bytes(), limit)));
+    return Value::list(
+        pieces_of(self, from_right ? words_from_right(self.bytes(), limit) : word_bounds(self.bytes(), limit)));
   HEARTH_TRY(separator, bound.text_or(0, ""));
   if (separator.empty()) return refuse("split() needs a separator that is not empty");
-  return Value::list(pieces_of(self, (from_right ? separated_from_right : separated)(self.bytes(), separator.bytes(), limit)));
+  return Value::list(
+      pieces_of(self, (from_right ? separated_from_right : separated)(self.bytes(), separator.bytes(), limit)));
 }
 
 Result<Value> splitlines(Interpreter& run, const Value& self, Arguments arguments) {
@@ -72,7 +75,8 @@ Result<Value> splitlines(Interpreter& run, const Value& self, Arguments argument
   return Value::list(pieces_of(self, line_bounds(self.bytes(), bound.truthy_or(0, false))));
 }
 
-template <bool from_right> Result<Value> partition(Interpreter& run, const Value& self, Arguments arguments) {
+template <bool from_right>
+Result<Value> partition(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("partition", {{"sep"}, 1}, std::move(arguments)));
   HEARTH_TRY(separator, bound.text_or(0, ""));
   HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8));
@@ -92,15 +96,17 @@ Result<Value> join(Interpreter& run, const Value& self, Arguments arguments) {
   for (size_t i = 0; i < items.size(); ++i) {
     if (!items[i].is_string()) return refuse("join() wants strings, item {} is of type {}", i, items[i].type_name());
     HEARTH_TRY_VOID(run.spend((items[i].bytes().size() + self.bytes().size()) / 8));
-    if (out.size() + items[i].bytes().size() + self.bytes().size() > kMaxTextBytes) return refuse("joining makes a text too large");
+    if (out.size() + items[i].bytes().size() + self.bytes().size() > kMaxTextBytes)
+      return refuse("joining makes a text too large");
     if (i > 0) out.append(self.text());
     out.append(self.is_markup() && !items[i].is_markup() ? escape_html(items[i].text()) : items[i].text());
   }
   return Value(std::move(out), self.is_markup());
 }
 
-constexpr Method kMethods[] = {{"split", &split<false>},         {"rsplit", &split<true>},         {"splitlines", &splitlines},
-                               {"partition", &partition<false>}, {"rpartition", &partition<true>}, {"join", &join}};
+constexpr Method kMethods[] = {{"split", &split<false>},         {"rsplit", &split<true>},
+                               {"splitlines", &splitlines},      {"partition", &partition<false>},
+                               {"rpartition", &partition<true>}, {"join", &join}};
 
 }  // namespace
 

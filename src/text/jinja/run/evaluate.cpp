@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/run/interpreter.h"
 #include "text/jinja/methods/methods.h"
+#include "text/jinja/run/interpreter.h"
 #include "text/jinja/run/objects.h"
 #include "text/jinja/run/operators.h"
 #include "text/jinja/run/predicates.h"
@@ -203,7 +203,9 @@ Result<Value> Interpreter::call(const Value& callee, Arguments arguments) {
 
 Result<Value> Interpreter::attribute(const Value& object, std::string_view name) {
   if (object.is_undefined()) return refuse(object.undefined_reason());
-  const auto absent = [&] { return Value::undefined(fmt::format("'{} object' has no attribute '{}'", object.type_name(), name)); };
+  const auto absent = [&] {
+    return Value::undefined(fmt::format("'{} object' has no attribute '{}'", object.type_name(), name));
+  };
   if (object.is_object()) {
     HEARTH_TRY(found, object.object().attribute(*this, name));
     return found ? *found : absent();

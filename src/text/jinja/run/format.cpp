@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/utf8.h"
-#include "text/jinja/value/markup.h"
 #include "text/jinja/run/number_format.h"
+#include "text/jinja/value/markup.h"
 #include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
@@ -35,7 +35,8 @@ class PercentFormatter {
  private:
   // Python takes everything with subscripts but tuples and strings for a mapping, which need not be used up.
   bool may_go_unused() const {
-    return values_.is_dict() || values_.is_list() || values_.is_undefined() || (values_.is_object() && values_.object().is_sequence());
+    return values_.is_dict() || values_.is_list() || values_.is_undefined() ||
+           (values_.is_object() && values_.object().is_sequence());
   }
 
   char peek() const { return at_ < bytes_.size() ? bytes_[at_] : '\0'; }
@@ -53,7 +54,8 @@ class PercentFormatter {
     if (peek() == '*') {
       ++at_;
       HEARTH_TRY(value, next_value());
-      if (!value.is_integral() || value.integer() > bound || value.integer() < -bound) return refuse("'*' wants a small integer");
+      if (!value.is_integral() || value.integer() > bound || value.integer() < -bound)
+        return refuse("'*' wants a small integer");
       return value.integer();
     }
     int64_t value = 0;
@@ -205,7 +207,8 @@ class BraceFormatter {
       if (pattern_.is_markup() && !value.is_markup()) return marked(value, spec.bytes());
       return format_value(run_, value, spec.bytes());
     }
-    if (conversion != 'r' && conversion != 's' && conversion != 'a') return refuse("'!{}' is no conversion", conversion);
+    if (conversion != 'r' && conversion != 's' && conversion != 'a')
+      return refuse("'!{}' is no conversion", conversion);
     const Value converted(conversion == 's' ? to_text(value) : to_repr(value));
     return format_value(run_, converted, spec.bytes());
   }
@@ -226,10 +229,13 @@ class BraceFormatter {
       int64_t index = 0;
       const auto parsed = std::from_chars(part.data(), part.data() + part.size(), index);
       const bool is_index = by_key && parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();
-      HEARTH_TRY(next, is_index ? run_.item(value, Value(index)) : by_key ? run_.item(value, Value::literal(part)) : run_.attribute(value, part));
+      HEARTH_TRY(next, is_index ? run_.item(value, Value(index))
+                       : by_key ? run_.item(value, Value::literal(part))
+                                : run_.attribute(value, part));
       value = std::move(next);
       name.remove_prefix(by_key ? end + 1 : end);
-      if (by_key && !name.empty() && name[0] != '.' && name[0] != '[') return refuse("a format string has a bad field name");
+      if (by_key && !name.empty() && name[0] != '.' && name[0] != '[')
+        return refuse("a format string has a bad field name");
     }
     return value;
   }
@@ -243,7 +249,8 @@ class BraceFormatter {
         if (key == name) return value;
       return refuse("formatting misses the argument '{}'", name);
     }
-    if ((name.empty() && explicit_) || (!name.empty() && next_ > 0)) return refuse("a format string mixes numbered and unnumbered fields");
+    if ((name.empty() && explicit_) || (!name.empty() && next_ > 0))
+      return refuse("a format string mixes numbered and unnumbered fields");
     explicit_ = explicit_ || !name.empty();
     if (name.empty()) index = next_++;
     if (index >= arguments_.positional.size()) return refuse("formatting misses its argument {}", index);

@@ -81,7 +81,8 @@ Result<Value> strftime_now(Interpreter& run, const Value&, Arguments arguments) 
   for (size_t at = 0; (at = pattern.find('%', at)) != std::string::npos; at += 2)
     if (pattern.substr(at, 2) == "%f") pattern.replace(at, 2, "000000");
   constexpr size_t kMaxFormat = 1000;
-  if (pattern.size() > kMaxFormat || pattern.find('\0') != std::string::npos) return refuse("strftime_now() got an unusable format");
+  if (pattern.size() > kMaxFormat || pattern.find('\0') != std::string::npos)
+    return refuse("strftime_now() got an unusable format");
   if (pattern.empty()) return Value::literal("");
   const auto now = static_cast<time_t>(run.now_unix());
   std::tm local{};
@@ -103,7 +104,8 @@ constexpr Global kGlobals[] = {{"range", &make_range},         {"dict", &make_di
 }  // namespace
 
 Value find_global(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kGlobals), std::end(kGlobals), [&](const Global& g) { return g.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kGlobals), std::end(kGlobals), [&](const Global& g) { return g.name == name; });
   return found != std::end(kGlobals) ? make_object<BuiltIn>(found->name, found->body) : Value();
 }
 

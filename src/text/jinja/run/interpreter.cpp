@@ -112,7 +112,8 @@ Result<void> Interpreter::assign(const Target& target, const Value& value) {
 
 Result<void> Interpreter::write(const Traced& text) {
   HEARTH_TRY_VOID(spend(text.size() / 8));
-  if (out_->size() + text.size() > limits_.output) return refuse("the rendered text is larger than {} bytes", limits_.output);
+  if (out_->size() + text.size() > limits_.output)
+    return refuse("the rendered text is larger than {} bytes", limits_.output);
   out_->append(text);
   return {};
 }
@@ -201,7 +202,8 @@ Result<Interpreter::Flow> Interpreter::run(const For& node) {
   return Flow::kOn;
 }
 
-Result<Value> Interpreter::run_recursive_loop(const For& loop, Activation* outer, const Value& iterable, uint32_t depth) {
+Result<Value> Interpreter::run_recursive_loop(const For& loop, Activation* outer, const Value& iterable,
+                                              uint32_t depth) {
   HEARTH_TRY_VOID(spend(16 + 4 * uint64_t{loop.slots}));
   OutputCapture capture(*this);
   const ActivationScope scope(*this, outer, loop.slots);
@@ -210,8 +212,10 @@ Result<Value> Interpreter::run_recursive_loop(const For& loop, Activation* outer
   return capture.take();
 }
 
-// The body's variables are in the current activation, the test's in `outer` (the same one unless the loop is recursive).
-Result<Interpreter::Flow> Interpreter::repeat(const For& node, Activation* outer, const Value& iterable, uint32_t depth) {
+// The body's variables are in the current activation, the test's in `outer` (the same one unless the loop is
+// recursive).
+Result<Interpreter::Flow> Interpreter::repeat(const For& node, Activation* outer, const Value& iterable,
+                                              uint32_t depth) {
   HEARTH_TRY(items, iterate(iterable));
   if (node.loop && (node.test || node.is_recursive)) outer->is_referred_to = true;
   const auto loop = std::make_shared<Loop>(node, outer, std::move(items), iterable, depth);
@@ -271,7 +275,8 @@ Result<Interpreter::Flow> Interpreter::run(const GenerationBlock& node) {
 Result<Interpreter::Flow> Interpreter::run(const Break&) { return Flow::kBreak; }
 Result<Interpreter::Flow> Interpreter::run(const Continue&) { return Flow::kContinue; }
 
-Result<Value> Interpreter::invoke(const Function& function, std::string_view name, Activation* outer, Arguments arguments) {
+Result<Value> Interpreter::invoke(const Function& function, std::string_view name, Activation* outer,
+                                  Arguments arguments) {
   HEARTH_TRY_VOID(spend(16 + 4 * uint64_t{function.slots}));
   OutputCapture capture(*this);
   const ActivationScope scope(*this, outer, function.slots);
@@ -287,7 +292,8 @@ Result<void> Interpreter::bind_parameters(const Function& function, std::string_
   const size_t count = function.parameters.size(), given = std::min(count, arguments.positional.size());
   std::vector<bool> is_given(count, false);
   const auto take_named = [&](std::string_view wanted) -> std::optional<Value> {
-    const auto found = std::find_if(arguments.named.begin(), arguments.named.end(), [&](auto& n) { return n.first == wanted; });
+    const auto found =
+        std::find_if(arguments.named.begin(), arguments.named.end(), [&](auto& n) { return n.first == wanted; });
     if (found == arguments.named.end()) return std::nullopt;
     Value value = std::move(found->second);
     arguments.named.erase(found);
@@ -308,15 +314,21 @@ Result<void> Interpreter::bind_parameters(const Function& function, std::string_
     return refuse("the macro '{}' takes no argument '{}'", name, arguments.named[0].first);
   }
   if (function.varargs) {
-    slots[*function.varargs] = Value::tuple({arguments.positional.begin() + static_cast<ptrdiff_t>(given), arguments.positional.end()});
+    slots[*function.varargs] =
+        Value::tuple({arguments.positional.begin() + static_cast<ptrdiff_t>(given), arguments.positional.end()});
   } else if (arguments.positional.size() > count) {
     return refuse("the macro '{}' takes at most {} arguments, not {}", name, count, arguments.positional.size());
   }
   enter(function.scope);
-  const size_t required = count - function.defaults.size();
+  return default_parameters(function, is_given);
+}
+
+// What was not given gets its default, which may read the parameters before it.
+Result<void> Interpreter::default_parameters(const Function& function, const std::vector<bool>& is_given) {
+  const size_t count = function.parameters.size(), required = count - function.defaults.size();
   for (size_t i = 0; i < count; ++i) {
     if (is_given[i]) continue;
-    Value& parameter = slots[function.parameters[i].ref.slot];
+    Value& parameter = activation_->slots[function.parameters[i].ref.slot];
     if (i < required) {
       parameter = Value::undefined(fmt::format("parameter '{}' was not provided", function.parameters[i].name));
       continue;

@@ -1,5 +1,6 @@
 #pragma once
-// Runs one rendering of a tree. Work, depth and sizes are bounded, so every template ends, with a text or with an error.
+// Runs one rendering of a tree. Work, depth and sizes are bounded, so every template ends, with a text or with an
+// error.
 #include <map>
 #include <memory>
 #include <string>
@@ -12,9 +13,9 @@
 namespace hearth::text::jinja {
 
 struct Limits {
-  uint64_t work = 40'000'000;         // nodes evaluated, items visited, and one for every 8 bytes of text made
-  uint32_t depth = 1000;              // nested evaluations: statements, expressions, macro calls
-  size_t output = size_t{64} << 20;   // bytes
+  uint64_t work = 40'000'000;        // nodes evaluated, items visited, and one for every 8 bytes of text made
+  uint32_t depth = 1000;             // nested evaluations: statements, expressions, macro calls
+  size_t output = size_t{64} << 20;  // bytes
 };
 
 // The variables of one call of a function. Kept until the end of the rendering where something refers to it.
@@ -78,6 +79,7 @@ class Interpreter {
   Result<Flow> run(const Continue& node);
   Result<Flow> repeat(const For& node, Activation* outer, const Value& iterable, uint32_t depth);
   Result<void> bind_parameters(const Function& function, std::string_view name, Arguments& arguments);
+  Result<void> default_parameters(const Function& function, const std::vector<bool>& is_given);
   void enter(const Scope& scope);
   Result<void> assign(const Target& target, const Value& value);
   Result<void> write(const Traced& text);

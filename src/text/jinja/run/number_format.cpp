@@ -30,7 +30,9 @@ Result<Traced> padded(Interpreter& run, Traced body, size_t sign_bytes, const Fo
   if (length >= spec.width) return body;
   HEARTH_TRY_VOID(run.spend_on_text(static_cast<uint64_t>(spec.width) * spec.fill.size()));
   const char align = spec.align != '\0' ? spec.align : default_align;
-  const int64_t missing = spec.width - length, left = align == '>' || align == '=' ? missing : align == '^' ? missing / 2 : 0;
+  const int64_t missing = spec.width - length, left = align == '>' || align == '=' ? missing
+                                                      : align == '^'               ? missing / 2
+                                                                                   : 0;
   Traced out;
   if (align == '=') out.append_slice(body, 0, sign_bytes);
   for (int64_t i = 0; i < left; ++i) out.append(spec.fill);
@@ -55,14 +57,17 @@ std::string float_digits(double magnitude, const FormatSpec& spec) {
     case 'e':
     case 'E': return fmt::format("{:.{}e}", magnitude, precision);
     case 'g':
-    case 'G': return spec.alternate ? fmt::format("{:#.{}g}", magnitude, precision) : fmt::format("{:.{}g}", magnitude, precision);
+    case 'G':
+      return spec.alternate ? fmt::format("{:#.{}g}", magnitude, precision)
+                            : fmt::format("{:.{}g}", magnitude, precision);
     default: break;
   }
   if (!spec.precision) return float_repr(magnitude);
   std::string digits = fmt::format("{:.{}g}", magnitude, std::max(precision, 1));
   // Without a type, a whole number keeps one digit behind the point, and an exponent starts one place earlier.
   if (digits.find_first_of(".e") == std::string::npos) {
-    if (digits.size() >= static_cast<size_t>(std::max(precision, 1))) digits = fmt::format("{:.{}e}", magnitude, std::max(precision, 1) - 1);
+    if (digits.size() >= static_cast<size_t>(std::max(precision, 1)))
+      digits = fmt::format("{:.{}e}", magnitude, std::max(precision, 1) - 1);
     else digits += ".0";
   }
   return digits;
@@ -153,7 +158,8 @@ Result<Traced> format_float(Interpreter& run, double value, const FormatSpec& sp
 }
 
 Result<Traced> format_text(Interpreter& run, const Traced& text, const FormatSpec& spec) {
-  if ((spec.type != 's' && spec.type != '\0') || spec.align == '=' || spec.sign != '-' || spec.alternate || spec.grouping)
+  if ((spec.type != 's' && spec.type != '\0') || spec.align == '=' || spec.sign != '-' || spec.alternate ||
+      spec.grouping)
     return refuse("this format spec is not for strings");
   Traced body = text;
   if (spec.precision) {

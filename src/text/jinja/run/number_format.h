@@ -8,11 +8,11 @@
 namespace hearth::text::jinja {
 
 struct FormatSpec {
-  std::string fill = " ";      // one character
-  char align = '\0';           // < > ^ =, or none
-  char sign = '-';             // + - or space
-  bool alternate = false;      // 0x and the like
-  char grouping = '\0';        // , or _
+  std::string fill = " ";  // one character
+  char align = '\0';       // < > ^ =, or none
+  char sign = '-';         // + - or space
+  bool alternate = false;  // 0x and the like
+  char grouping = '\0';    // , or _
   int64_t width = 0;
   std::optional<int64_t> precision;
   char type = '\0';

@@ -23,7 +23,8 @@ class ItemsIterator final : public Iterator {
 };
 
 // Walks a Range or DictView by position, from a copy of it.
-template <class Source> class IndexIterator final : public Iterator {
+template <class Source>
+class IndexIterator final : public Iterator {
  public:
   explicit IndexIterator(const Source& source) : source_(source), size_(*source.length()) {}
   Result<std::optional<Value>> next(Interpreter&) override {
@@ -38,11 +39,11 @@ template <class Source> class IndexIterator final : public Iterator {
 
 class GeneratorIterator final : public Iterator {
  public:
-  explicit GeneratorIterator(Generator::Next& next) : next_(next) {}
-  Result<std::optional<Value>> next(Interpreter& run) override { return next_(run); }
+  explicit GeneratorIterator(std::shared_ptr<Generator> generator) : generator_(std::move(generator)) {}
+  Result<std::optional<Value>> next(Interpreter& run) override { return generator_->next(run); }
 
  private:
-  Generator::Next& next_;
+  std::shared_ptr<Generator> generator_;
 };
 
 }  // namespace
@@ -57,7 +58,8 @@ Result<std::optional<Value>> Namespace::attribute(Interpreter& run, std::string_
 }
 
 Result<void> Namespace::set(Interpreter& run, const Value& name, const Value& value) {
-  if (name.is_string() && name.bytes().starts_with('_')) return refuse("'{}': a namespace takes no names that begin with an underscore", name.bytes());
+  if (name.is_string() && name.bytes().starts_with('_'))
+    return refuse("'{}': a namespace takes no names that begin with an underscore", name.bytes());
   HEARTH_TRY_VOID(run.spend(1 + attributes_.size() / 16));
   for (auto& [key, old] : attributes_)
     if (compare_keys(key, name) == 0) return old = value, Result<void>{};
@@ -68,7 +70,9 @@ Result<void> Namespace::set(Interpreter& run, const Value& name, const Value& va
 // What stands in a namespace may be the namespace itself, so its values are not printed.
 Traced Namespace::repr() const { return Traced::literal(fmt::format("<Namespace of {} names>", attributes_.size())); }
 
-Result<Value> Macro::call(Interpreter& run, Arguments arguments) { return run.invoke(function_, name_, outer_, std::move(arguments)); }
+Result<Value> Macro::call(Interpreter& run, Arguments arguments) {
+  return run.invoke(function_, name_, outer_, std::move(arguments));
+}
 
 Result<std::optional<Value>> Macro::attribute(Interpreter&, std::string_view name) {
   if (name == "name") return Value::literal(name_);
@@ -84,8 +88,9 @@ Result<std::optional<Value>> Macro::attribute(Interpreter&, std::string_view nam
 Result<Value> Range::make(int64_t start, int64_t stop, int64_t step) {
   if (step == 0) return refuse("range() needs a step that is not zero");
   const bool empty = step > 0 ? start >= stop : start <= stop;
-  const uint64_t distance = empty ? 0 : step > 0 ? static_cast<uint64_t>(stop) - static_cast<uint64_t>(start)
-                                                 : static_cast<uint64_t>(start) - static_cast<uint64_t>(stop);
+  const uint64_t distance = empty      ? 0
+                            : step > 0 ? static_cast<uint64_t>(stop) - static_cast<uint64_t>(start)
+                                       : static_cast<uint64_t>(start) - static_cast<uint64_t>(stop);
   const uint64_t stride = step > 0 ? static_cast<uint64_t>(step) : 0 - static_cast<uint64_t>(step);
   const uint64_t length = empty ? 0 : (distance - 1) / stride + 1;
   if (length > kMaxLength) return refuse("a range of {} numbers is too long (the bound is {})", length, kMaxLength);
@@ -108,7 +113,8 @@ bool Range::equals(const Object& other) const {
 }
 
 Traced Range::repr() const {
-  return Traced::literal(step_ == 1 ? fmt::format("range({}, {})", start_, stop_) : fmt::format("range({}, {}, {})", start_, stop_, step_));
+  return Traced::literal(step_ == 1 ? fmt::format("range({}, {})", start_, stop_)
+                                    : fmt::format("range({}, {}, {})", start_, stop_, step_));
 }
 
 Value Range::slice(int64_t begin, int64_t end, int64_t step, size_t length) const {
@@ -137,7 +143,8 @@ bool DictView::equals(const Object& other) const {
   if (kind_ == Kind::kItems) return equal(dict_, view->dict_);
   const auto& keys = dict_.dict().entries();
   return keys.size() == view->dict_.dict().entries().size() &&
-         std::all_of(keys.begin(), keys.end(), [&](const auto& entry) { return view->dict_.dict().find(entry.first) != nullptr; });
+         std::all_of(keys.begin(), keys.end(),
+                     [&](const auto& entry) { return view->dict_.dict().find(entry.first) != nullptr; });
 }
 
 Traced DictView::repr() const {
@@ -149,7 +156,9 @@ Traced DictView::repr() const {
   return out;
 }
 
-IteratorPtr Generator::iterate() { return std::make_unique<GeneratorIterator>(next_); }
+IteratorPtr Generator::iterate() {
+  return std::make_unique<GeneratorIterator>(std::static_pointer_cast<Generator>(shared_from_this()));
+}
 
 Loop::Loop(const For& statement, Activation* activation, IteratorPtr items, const Value& iterable, uint32_t depth)
     : Object(iterable.extent()),
@@ -215,7 +224,8 @@ Result<Value> Loop::cycle(const Arguments& arguments) const {
 
 Value Loop::changed(Interpreter& run, Arguments arguments) {
   const auto& values = arguments.positional;
-  if (last_changed_ && std::equal(values.begin(), values.end(), last_changed_->begin(), last_changed_->end(), equal)) return Value(false);
+  if (last_changed_ && std::equal(values.begin(), values.end(), last_changed_->begin(), last_changed_->end(), equal))
+    return Value(false);
   if (!last_changed_) run.own(shared_from_this());  // a loop may be told of itself
   last_changed_ = std::move(arguments.positional);
   return Value(true);
@@ -249,10 +259,15 @@ Result<std::optional<Value>> Loop::attribute(Interpreter& run, std::string_view 
   if (name == "previtem") return index0_ > 0 && before_ ? *before_ : Value::undefined("there is no previous item");
   const auto self = [&] { return Value(shared_from_this()); };
   if (name == "cycle")
-    return make_object<BuiltIn>("cycle", [](Interpreter&, const Value& loop, Arguments a) { return loop.as<Loop>()->cycle(a); }, self());
+    return make_object<BuiltIn>(
+        "cycle", [](Interpreter&, const Value& loop, Arguments a) { return loop.as<Loop>()->cycle(a); }, self());
   if (name == "changed")
     return make_object<BuiltIn>(
-        "changed", [](Interpreter& r, const Value& loop, Arguments a) -> Result<Value> { return loop.as<Loop>()->changed(r, std::move(a)); }, self());
+        "changed",
+        [](Interpreter& r, const Value& loop, Arguments a) -> Result<Value> {
+          return loop.as<Loop>()->changed(r, std::move(a));
+        },
+        self());
   return std::nullopt;
 }
 
@@ -266,10 +281,17 @@ Result<std::optional<Value>> Cycler::attribute(Interpreter&, std::string_view na
   const auto self = [&] { return Value(shared_from_this()); };
   if (name == "current") return items_[at_];
   if (name == "next")
-    return make_object<BuiltIn>("next", [](Interpreter&, const Value& cycler, Arguments) -> Result<Value> { return cycler.as<Cycler>()->next(); }, self());
+    return make_object<BuiltIn>(
+        "next",
+        [](Interpreter&, const Value& cycler, Arguments) -> Result<Value> { return cycler.as<Cycler>()->next(); },
+        self());
   if (name == "reset")
     return make_object<BuiltIn>(
-        "reset", [](Interpreter&, const Value& cycler, Arguments) -> Result<Value> { return cycler.as<Cycler>()->reset(), Value::none(); }, self());
+        "reset",
+        [](Interpreter&, const Value& cycler, Arguments) -> Result<Value> {
+          return cycler.as<Cycler>()->reset(), Value::none();
+        },
+        self());
   return std::nullopt;
 }
 

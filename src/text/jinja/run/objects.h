@@ -42,7 +42,8 @@ class BuiltIn final : public Object {
 
 class Macro final : public Object {
  public:
-  Macro(const Function& function, std::string_view name, Activation* outer) : function_(function), name_(name), outer_(outer) {}
+  Macro(const Function& function, std::string_view name, Activation* outer)
+      : function_(function), name_(name), outer_(outer) {}
   std::string_view type_name() const override { return "Macro"; }
   bool is_callable() const override { return true; }
   Result<Value> call(Interpreter& run, Arguments arguments) override;
@@ -57,7 +58,8 @@ class Macro final : public Object {
 
 class Range final : public Object {
  public:
-  Range(int64_t start, int64_t stop, int64_t step, size_t length) : start_(start), stop_(stop), step_(step), length_(length) {}
+  Range(int64_t start, int64_t stop, int64_t step, size_t length)
+      : start_(start), stop_(stop), step_(step), length_(length) {}
   // Errors: more than kMaxLength numbers, a step of 0.
   static Result<Value> make(int64_t start, int64_t stop, int64_t step);
   static constexpr uint64_t kMaxLength = 100'000;  // as the sandbox of Jinja2
@@ -106,6 +108,7 @@ class Generator final : public Object {
   Generator(Next next, const Extent& source) : Object(source), next_(std::move(next)) {}
   std::string_view type_name() const override { return "generator"; }
   IteratorPtr iterate() override;
+  Result<std::optional<Value>> next(Interpreter& run) { return next_(run); }
 
  private:
   Next next_;
@@ -143,7 +146,7 @@ class Loop final : public Object {
   bool has_started_ = false, has_peeked_ = false;
   std::optional<Value> before_, current_, after_;
   std::optional<std::vector<Value>> last_changed_;
-  std::vector<Value> drained_;   // items pulled ahead to count them
+  std::vector<Value> drained_;  // items pulled ahead to count them
   size_t drained_used_ = 0;
   bool is_drained_ = false;
 };
@@ -175,7 +178,8 @@ class Joiner final : public Object {
   bool was_called_ = false;
 };
 
-template <class T, class... Args> Value make_object(Args&&... args) {
+template <class T, class... Args>
+Value make_object(Args&&... args) {
   return Value(std::shared_ptr<Object>(std::make_shared<T>(std::forward<Args>(args)...)));
 }
 

@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "base/utf8.h"
-#include "text/jinja/value/characters.h"
 #include "text/jinja/run/format.h"
-#include "text/jinja/value/markup.h"
 #include "text/jinja/run/objects.h"
+#include "text/jinja/value/characters.h"
+#include "text/jinja/value/markup.h"
 
 namespace hearth::text::jinja {
 
@@ -18,7 +18,8 @@ constexpr std::string_view kSymbols[] = {"+", "-", "*", "/", "//", "%", "**"};
 Failure no_operator(BinaryOp op, const Value& left, const Value& right) {
   if (left.is_undefined()) return refuse(left.undefined_reason());
   if (right.is_undefined()) return refuse(right.undefined_reason());
-  return refuse("'{}' is not defined between {} and {}", kSymbols[static_cast<size_t>(op)], left.type_name(), right.type_name());
+  return refuse("'{}' is not defined between {} and {}", kSymbols[static_cast<size_t>(op)], left.type_name(),
+                right.type_name());
 }
 
 Failure overflow() { return refuse("a number does not fit 64 bits"); }
@@ -54,9 +55,12 @@ Result<Value> integer_divide(BinaryOp op, int64_t a, int64_t b) {
 Result<Value> integer_operation(BinaryOp op, int64_t a, int64_t b) {
   int64_t result = 0;
   switch (op) {
-    case BinaryOp::kAdd: return __builtin_add_overflow(a, b, &result) ? Result<Value>(overflow()) : Result<Value>(Value(result));
-    case BinaryOp::kSubtract: return __builtin_sub_overflow(a, b, &result) ? Result<Value>(overflow()) : Result<Value>(Value(result));
-    case BinaryOp::kMultiply: return __builtin_mul_overflow(a, b, &result) ? Result<Value>(overflow()) : Result<Value>(Value(result));
+    case BinaryOp::kAdd:
+      return __builtin_add_overflow(a, b, &result) ? Result<Value>(overflow()) : Result<Value>(Value(result));
+    case BinaryOp::kSubtract:
+      return __builtin_sub_overflow(a, b, &result) ? Result<Value>(overflow()) : Result<Value>(Value(result));
+    case BinaryOp::kMultiply:
+      return __builtin_mul_overflow(a, b, &result) ? Result<Value>(overflow()) : Result<Value>(Value(result));
     case BinaryOp::kDivide:
       if (b == 0) return zero_division();
       return Value(static_cast<double>(a) / static_cast<double>(b));
@@ -232,7 +236,8 @@ Result<Value> binary(Interpreter& run, BinaryOp op, const Value& left, const Val
   if (left.is_number() && right.is_number()) return float_operation(op, left.number(), right.number());
   if (op == BinaryOp::kAdd) {
     if (left.is_string() && right.is_string()) return join_strings(run, left, right);
-    if ((left.is_list() && right.is_list()) || (left.is_tuple() && right.is_tuple())) return join_lists(run, left, right);
+    if ((left.is_list() && right.is_list()) || (left.is_tuple() && right.is_tuple()))
+      return join_lists(run, left, right);
   }
   if (op == BinaryOp::kMultiply) {
     if (is_repeatable(left) && right.is_integral()) return repeat_value(run, left, right.integer());
@@ -282,7 +287,8 @@ Result<bool> contains(Interpreter& run, const Value& container, const Value& ite
 Result<Value> slice(Interpreter& run, const Value& object, const Value& start, const Value& stop, const Value& step) {
   if (object.is_undefined()) return refuse(object.undefined_reason());
   const Range* range = object.as<Range>();
-  if (!is_repeatable(object) && range == nullptr) return refuse("a value of type {} cannot be sliced", object.type_name());
+  if (!is_repeatable(object) && range == nullptr)
+    return refuse("a value of type {} cannot be sliced", object.type_name());
   HEARTH_TRY(walk, walk_of(*object.length(), start, stop, step));
   if (range != nullptr) return range->slice(walk.start, walk.stop, walk.step, walk.count);
   if (object.is_string()) {

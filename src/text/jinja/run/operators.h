@@ -1,7 +1,7 @@
 #pragma once
 // Python's operators on values.
-#include "text/jinja/syntax/ast.h"
 #include "text/jinja/run/interpreter.h"
+#include "text/jinja/syntax/ast.h"
 
 namespace hearth::text::jinja {
 

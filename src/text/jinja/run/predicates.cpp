@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "text/jinja/value/characters.h"
 #include "text/jinja/filters/filters.h"
 #include "text/jinja/run/objects.h"
 #include "text/jinja/run/operators.h"
+#include "text/jinja/value/characters.h"
 #include "text/jinja/value/print.h"
 
 namespace hearth::text::jinja {
@@ -36,7 +36,10 @@ bool is_iterable(const Value& v) {
 bool is_sequence(const Value& v) { return v.is_object() ? v.object().is_sequence() : is_iterable(v); }
 bool is_callable(const Value& v) { return v.is_undefined() || (v.is_object() && v.object().is_callable()); }
 
-template <CompareOp op> Held compares(Interpreter& run, const Value& a, const Value& b) { return compare(run, op, a, b); }
+template <CompareOp op>
+Held compares(Interpreter& run, const Value& a, const Value& b) {
+  return compare(run, op, a, b);
+}
 
 constexpr Predicate kPredicates[] = {
     {"defined", 0, [](Interpreter&, const Value& v, const Value&) -> Held { return !v.is_undefined(); }},
@@ -56,13 +59,21 @@ constexpr Predicate kPredicates[] = {
     {"escaped", 0, [](Interpreter&, const Value& v, const Value&) -> Held { return v.is_markup(); }},
     {"lower", 0, [](Interpreter&, const Value& v, const Value&) -> Held { return is_lower(to_text(v).bytes()); }},
     {"upper", 0, [](Interpreter&, const Value& v, const Value&) -> Held { return is_upper(to_text(v).bytes()); }},
-    {"odd", 0, [](Interpreter& run, const Value& v, const Value&) { return remainder_is(run, v, Value(int64_t{2}), 1); }},
-    {"even", 0, [](Interpreter& run, const Value& v, const Value&) { return remainder_is(run, v, Value(int64_t{2}), 0); }},
+    {"odd", 0,
+     [](Interpreter& run, const Value& v, const Value&) { return remainder_is(run, v, Value(int64_t{2}), 1); }},
+    {"even", 0,
+     [](Interpreter& run, const Value& v, const Value&) { return remainder_is(run, v, Value(int64_t{2}), 0); }},
     {"divisibleby", 1, [](Interpreter& run, const Value& v, const Value& by) { return remainder_is(run, v, by, 0); }},
     {"sameas", 1, [](Interpreter&, const Value& v, const Value& other) -> Held { return same(v, other); }},
     {"in", 1, [](Interpreter& run, const Value& v, const Value& container) { return contains(run, container, v); }},
-    {"filter", 0, [](Interpreter&, const Value& v, const Value&) -> Held { return v.is_string() && find_filter(v.bytes()) != nullptr; }},
-    {"test", 0, [](Interpreter&, const Value& v, const Value&) -> Held { return v.is_string() && find_predicate(v.bytes()) != nullptr; }},
+    {"filter", 0,
+     [](Interpreter&, const Value& v, const Value&) -> Held {
+       return v.is_string() && find_filter(v.bytes()) != nullptr;
+     }},
+    {"test", 0,
+     [](Interpreter&, const Value& v, const Value&) -> Held {
+       return v.is_string() && find_predicate(v.bytes()) != nullptr;
+     }},
     {"==", 1, &compares<CompareOp::kEqual>},
     {"eq", 1, &compares<CompareOp::kEqual>},
     {"equalto", 1, &compares<CompareOp::kEqual>},
@@ -84,12 +95,14 @@ constexpr Predicate kPredicates[] = {
 
 Result<bool> Predicate::apply(Interpreter& run, const Value& subject, Arguments given) const {
   for (auto& [parameter, value] : given.named) given.positional.push_back(std::move(value));
-  if (given.positional.size() != arguments) return refuse("the test '{}' takes {} arguments, not {}", name, arguments, given.positional.size());
+  if (given.positional.size() != arguments)
+    return refuse("the test '{}' takes {} arguments, not {}", name, arguments, given.positional.size());
   return holds(run, subject, arguments > 0 ? given.positional[0] : Value());
 }
 
 const Predicate* find_predicate(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kPredicates), std::end(kPredicates), [&](const Predicate& p) { return p.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kPredicates), std::end(kPredicates), [&](const Predicate& p) { return p.name == name; });
   return found != std::end(kPredicates) ? found : nullptr;
 }
 

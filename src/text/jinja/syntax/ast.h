@@ -33,23 +33,69 @@ enum class BinaryOp : uint8_t { kAdd, kSubtract, kMultiply, kDivide, kFloorDivid
 enum class UnaryOp : uint8_t { kNot, kNegate, kPlus };
 enum class CompareOp : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
 
-struct Constant { Value value; };
-struct Name { std::string name; Ref ref; Value if_missing; };
-struct TupleDisplay { std::vector<ExprPtr> items; };
-struct ListDisplay { std::vector<ExprPtr> items; };
-struct DictDisplay { std::vector<std::pair<ExprPtr, ExprPtr>> entries; };
-struct GetAttribute { ExprPtr object; std::string name; };
-struct GetItem { ExprPtr object, key; };
-struct Slice { ExprPtr object, start, stop, step; };  // each of the last three may be absent
-struct Call { ExprPtr callee; CallArguments arguments; };
-struct FilterCall { ExprPtr subject; std::string name; CallArguments arguments; };  // no subject: a block's output
-struct TestCall { ExprPtr subject; std::string name; CallArguments arguments; };
-struct Unary { UnaryOp op; ExprPtr operand; };
-struct Binary { BinaryOp op; ExprPtr left, right; };
-struct Logical { bool is_and; ExprPtr left, right; };
-struct Concatenation { std::vector<ExprPtr> parts; };
-struct Comparison { ExprPtr first; std::vector<std::pair<CompareOp, ExprPtr>> rest; };
-struct Conditional { ExprPtr condition, then, otherwise; };  // `otherwise` may be absent
+struct Constant {
+  Value value;
+};
+struct Name {
+  std::string name;
+  Ref ref;
+  Value if_missing;
+};
+struct TupleDisplay {
+  std::vector<ExprPtr> items;
+};
+struct ListDisplay {
+  std::vector<ExprPtr> items;
+};
+struct DictDisplay {
+  std::vector<std::pair<ExprPtr, ExprPtr>> entries;
+};
+struct GetAttribute {
+  ExprPtr object;
+  std::string name;
+};
+struct GetItem {
+  ExprPtr object, key;
+};
+struct Slice {
+  ExprPtr object, start, stop, step;
+};  // each of the last three may be absent
+struct Call {
+  ExprPtr callee;
+  CallArguments arguments;
+};
+struct FilterCall {
+  ExprPtr subject;
+  std::string name;
+  CallArguments arguments;
+};  // no subject: a block's output
+struct TestCall {
+  ExprPtr subject;
+  std::string name;
+  CallArguments arguments;
+};
+struct Unary {
+  UnaryOp op;
+  ExprPtr operand;
+};
+struct Binary {
+  BinaryOp op;
+  ExprPtr left, right;
+};
+struct Logical {
+  bool is_and;
+  ExprPtr left, right;
+};
+struct Concatenation {
+  std::vector<ExprPtr> parts;
+};
+struct Comparison {
+  ExprPtr first;
+  std::vector<std::pair<CompareOp, ExprPtr>> rest;
+};
+struct Conditional {
+  ExprPtr condition, then, otherwise;
+};  // `otherwise` may be absent
 
 struct Expr {
   std::variant<Constant, Name, TupleDisplay, ListDisplay, DictDisplay, GetAttribute, GetItem, Slice, Call, FilterCall,
@@ -72,8 +118,8 @@ struct Target {
 struct SlotStart {
   enum class Kind : uint8_t { kMissing, kGlobal, kOuter } kind = Kind::kMissing;
   uint16_t slot = 0;
-  Ref outer;          // kOuter: the variable of an enclosing scope that it starts as
-  std::string name;   // kGlobal
+  Ref outer;         // kOuter: the variable of an enclosing scope that it starts as
+  std::string name;  // kGlobal
 };
 using Scope = std::vector<SlotStart>;
 
@@ -90,11 +136,26 @@ struct Function {
   std::optional<uint16_t> caller, kwargs, varargs;  // slots of the special variables the body uses
 };
 
-struct PlainText { Traced text; };
-struct Output { ExprPtr value; };
-struct Set { Target target; ExprPtr value; };
-struct SetBlock { Target target; ExprPtr filter; Scope scope; Body body; };  // `filter` may be absent
-struct If { std::vector<std::pair<ExprPtr, Body>> branches; Body otherwise; };
+struct PlainText {
+  Traced text;
+};
+struct Output {
+  ExprPtr value;
+};
+struct Set {
+  Target target;
+  ExprPtr value;
+};
+struct SetBlock {
+  Target target;
+  ExprPtr filter;
+  Scope scope;
+  Body body;
+};  // `filter` may be absent
+struct If {
+  std::vector<std::pair<ExprPtr, Body>> branches;
+  Body otherwise;
+};
 struct For {
   Target target, test_target;  // the same names, in the body's scope and in the test's
   ExprPtr iterable, test;      // `test` may be absent
@@ -105,17 +166,35 @@ struct For {
   Scope scope, test_scope, else_scope;
   Body body, otherwise;
 };
-struct MacroDefinition { std::string name; Ref ref; Function function; };
-struct CallBlock { ExprPtr call; Function function; };
-struct GenerationBlock { Function function; };
-struct FilterBlock { ExprPtr filter; Scope scope; Body body; };
-struct With { std::vector<Target> targets; std::vector<ExprPtr> values; Scope scope; Body body; };
+struct MacroDefinition {
+  std::string name;
+  Ref ref;
+  Function function;
+};
+struct CallBlock {
+  ExprPtr call;
+  Function function;
+};
+struct GenerationBlock {
+  Function function;
+};
+struct FilterBlock {
+  ExprPtr filter;
+  Scope scope;
+  Body body;
+};
+struct With {
+  std::vector<Target> targets;
+  std::vector<ExprPtr> values;
+  Scope scope;
+  Body body;
+};
 struct Break {};
 struct Continue {};
 
 struct Stmt {
-  std::variant<PlainText, Output, Set, SetBlock, If, For, MacroDefinition, CallBlock, GenerationBlock, FilterBlock, With,
-               Break, Continue>
+  std::variant<PlainText, Output, Set, SetBlock, If, For, MacroDefinition, CallBlock, GenerationBlock, FilterBlock,
+               With, Break, Continue>
       node;
   uint32_t line = 1;
 };

@@ -8,16 +8,24 @@ namespace {
 
 uint32_t depth_of(const ExprPtr& e) { return e ? e->depth : 0; }
 uint32_t depth_of(const CallArguments& a);
-template <class A, class B> uint32_t depth_of(const std::pair<A, B>& p);
+template <class A, class B>
+uint32_t depth_of(const std::pair<A, B>& p);
 
-template <class T> uint32_t depth_of(const std::vector<T>& items) {
+template <class T>
+uint32_t depth_of(const std::vector<T>& items) {
   uint32_t depth = 0;
   for (const T& item : items) depth = std::max(depth, depth_of(item));
   return depth;
 }
 
-template <class T> uint32_t depth_of(const T&) { return 0; }  // the other half of a pair: a name, an operator
-template <class A, class B> uint32_t depth_of(const std::pair<A, B>& p) { return std::max(depth_of(p.first), depth_of(p.second)); }
+template <class T>
+uint32_t depth_of(const T&) {
+  return 0;
+}  // the other half of a pair: a name, an operator
+template <class A, class B>
+uint32_t depth_of(const std::pair<A, B>& p) {
+  return std::max(depth_of(p.first), depth_of(p.second));
+}
 
 uint32_t depth_of(const CallArguments& a) {
   return std::max({depth_of(a.positional), depth_of(a.named), depth_of(a.more_positional), depth_of(a.more_named)});
@@ -45,7 +53,9 @@ uint32_t child_depth(const Conditional& n) {
   return std::max({depth_of(n.condition), depth_of(n.then), depth_of(n.otherwise)});
 }
 
-Failure too_deep(uint32_t line) { return bad_template(line, fmt::format("nested more than {} levels deep", kMaxNesting)); }
+Failure too_deep(uint32_t line) {
+  return bad_template(line, fmt::format("nested more than {} levels deep", kMaxNesting));
+}
 
 }  // namespace
 
@@ -87,7 +97,8 @@ Result<std::string> ExpressionParser::expect_name() {
   return take().text;
 }
 
-template <class Node> Result<ExprPtr> ExpressionParser::make(uint32_t line, Node node) {
+template <class Node>
+Result<ExprPtr> ExpressionParser::make(uint32_t line, Node node) {
   const uint32_t depth = child_depth(node) + 1;
   if (depth > kMaxNesting) return too_deep(line);
   return std::make_unique<Expr>(Expr{.node = std::move(node), .line = line, .depth = depth});
@@ -154,7 +165,8 @@ Result<ExprPtr> ExpressionParser::comparison() {
   HEARTH_TRY(first, sum());
   std::vector<std::pair<CompareOp, ExprPtr>> rest;
   while (true) {
-    const auto* op = std::find_if(std::begin(kOps), std::end(kOps), [&](auto& o) { return current().is_operator(o.first); });
+    const auto* op =
+        std::find_if(std::begin(kOps), std::end(kOps), [&](auto& o) { return current().is_operator(o.first); });
     CompareOp kind = CompareOp::kIn;
     if (op != std::end(kOps)) {
       kind = op->second;
@@ -203,10 +215,9 @@ Result<ExprPtr> ExpressionParser::concatenation() {
 }
 
 Result<ExprPtr> ExpressionParser::product() {
-  return left_associative(&ExpressionParser::power, {{"*", BinaryOp::kMultiply},
-                                                     {"/", BinaryOp::kDivide},
-                                                     {"//", BinaryOp::kFloorDivide},
-                                                     {"%", BinaryOp::kModulo}});
+  return left_associative(
+      &ExpressionParser::power,
+      {{"*", BinaryOp::kMultiply}, {"/", BinaryOp::kDivide}, {"//", BinaryOp::kFloorDivide}, {"%", BinaryOp::kModulo}});
 }
 
 Result<ExprPtr> ExpressionParser::power() {
@@ -381,7 +392,8 @@ Result<ExprPtr> ExpressionParser::bracketed(ExprPtr object, uint32_t line) {
     bounds[0] = std::move(key);
   }
   HEARTH_TRY_VOID(expect_operator("]"));
-  if (is_slice) return make(line, Slice{std::move(object), std::move(bounds[0]), std::move(bounds[1]), std::move(bounds[2])});
+  if (is_slice)
+    return make(line, Slice{std::move(object), std::move(bounds[0]), std::move(bounds[1]), std::move(bounds[2])});
   if (!bounds[0]) return bad_template(line, "expected a subscript between '[' and ']'");
   return make(line, GetItem{std::move(object), std::move(bounds[0])});
 }
@@ -455,8 +467,8 @@ Result<ExprPtr> ExpressionParser::test(ExprPtr subject) {
   HEARTH_TRY(name, dotted_name());
   CallArguments arguments;
   const Token& t = current();
-  const bool bare_argument = t.kind == TokenKind::kString || t.kind == TokenKind::kInteger || t.kind == TokenKind::kFloat ||
-                             t.is_operator("[") || t.is_operator("{") ||
+  const bool bare_argument = t.kind == TokenKind::kString || t.kind == TokenKind::kInteger ||
+                             t.kind == TokenKind::kFloat || t.is_operator("[") || t.is_operator("{") ||
                              (t.kind == TokenKind::kName && t.text != "else" && t.text != "or" && t.text != "and");
   if (t.is_operator("(")) {
     HEARTH_TRY(parsed, call_arguments());

@@ -54,7 +54,8 @@ class ExpressionParser {
   Result<ExprPtr> left_associative(Result<ExprPtr> (ExpressionParser::*operand)(),
                                    std::initializer_list<std::pair<std::string_view, BinaryOp>> ops);
   // The finished node with its depth. Errors: nested too deeply.
-  template <class Node> Result<ExprPtr> make(uint32_t line, Node node);
+  template <class Node>
+  Result<ExprPtr> make(uint32_t line, Node node);
 
   std::vector<Token> tokens_;
   size_t at_ = 0;

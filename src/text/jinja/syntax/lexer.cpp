@@ -8,8 +8,8 @@
 #include <cstdlib>
 
 #include "base/utf8.h"
-#include "text/jinja/value/characters.h"
 #include "text/jinja/syntax/string_literal.h"
+#include "text/jinja/value/characters.h"
 
 namespace hearth::text::jinja {
 
@@ -205,7 +205,9 @@ class Lexer {
 
   // Digits with single underscores between them, from `at`; returns where they end.
   size_t digits(size_t at, std::string_view allowed) const {
-    const auto is_digit = [&](size_t i) { return i < text_.size() && allowed.find(text_[i]) != std::string_view::npos; };
+    const auto is_digit = [&](size_t i) {
+      return i < text_.size() && allowed.find(text_[i]) != std::string_view::npos;
+    };
     while (is_digit(at) || (at < text_.size() && text_[at] == '_' && is_digit(at + 1))) ++at;
     return at;
   }
@@ -216,7 +218,8 @@ class Lexer {
     size_t end = whole;
     const bool after_dot = at_ > 0 && text_[at_ - 1] == '.';  // x.0.1 is two subscripts
     if (!after_dot) {
-      if (end + 1 < text_.size() && text_[end] == '.' && is_ascii_digit(text_[end + 1])) end = digits(end + 1, kDecimal);
+      if (end + 1 < text_.size() && text_[end] == '.' && is_ascii_digit(text_[end + 1]))
+        end = digits(end + 1, kDecimal);
       if (end < text_.size() && (text_[end] | 32) == 'e') {
         const size_t exponent = end + 1 + (end + 1 < text_.size() && (text_[end + 1] == '+' || text_[end + 1] == '-'));
         if (exponent < text_.size() && is_ascii_digit(text_[exponent])) end = digits(exponent, kDecimal);
@@ -260,12 +263,13 @@ class Lexer {
   }
 
   Result<void> operation(std::vector<char>& open) {
-    constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]",
-                                               "(",  ")",  "{",  "}",  ">",  "<",  "=", ".", ":", "|", ",", ";"};
-    const auto* found = std::find_if(std::begin(kOperators), std::end(kOperators),
-                                     [&](std::string_view op) { return looking_at(op); });
+    constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                               "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
+    const auto* found =
+        std::find_if(std::begin(kOperators), std::end(kOperators), [&](std::string_view op) { return looking_at(op); });
     if (found == std::end(kOperators))
-      return bad_template(line_, fmt::format("unexpected character '{}'", rest().substr(0, utf8::decode(rest()).length)));
+      return bad_template(line_,
+                          fmt::format("unexpected character '{}'", rest().substr(0, utf8::decode(rest()).length)));
     const char c = (*found)[0];
     if (c == '(' || c == '[' || c == '{') open.push_back(c == '(' ? ')' : c == '[' ? ']' : '}');
     if (c == ')' || c == ']' || c == '}') {

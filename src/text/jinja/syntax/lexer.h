@@ -10,17 +10,23 @@
 namespace hearth::text::jinja {
 
 enum class TokenKind : uint8_t {
-  kText,           // text between tags
-  kBlockBegin, kBlockEnd, kVariableBegin, kVariableEnd,
-  kName, kString, kInteger, kFloat,
-  kOperator,       // text is the operator itself
+  kText,  // text between tags
+  kBlockBegin,
+  kBlockEnd,
+  kVariableBegin,
+  kVariableEnd,
+  kName,
+  kString,
+  kInteger,
+  kFloat,
+  kOperator,  // text is the operator itself
   kEnd,
 };
 
 struct Token {
   TokenKind kind = TokenKind::kEnd;
   uint32_t line = 1;
-  std::string text;       // plain text, names, unescaped strings, operators
+  std::string text;  // plain text, names, unescaped strings, operators
   int64_t integer = 0;
   double number = 0;
 

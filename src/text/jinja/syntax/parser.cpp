@@ -22,7 +22,8 @@ class StatementParser : private ExpressionParser {
   // Statements up to the block tag that one of `ends` begins, whose name is then current. No ends: the whole template.
   Result<Body> body(Names ends) {
     const Level level(depth_);
-    if (depth_ > kMaxNesting) return bad_template(current().line, fmt::format("nested more than {} levels deep", kMaxNesting));
+    if (depth_ > kMaxNesting)
+      return bad_template(current().line, fmt::format("nested more than {} levels deep", kMaxNesting));
     Body out;
     while (true) {
       const uint32_t line = current().line;
@@ -37,7 +38,8 @@ class StatementParser : private ExpressionParser {
         }
         case TokenKind::kBlockBegin: {
           take();
-          if (std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return current().is_name(end); })) return out;
+          if (std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return current().is_name(end); }))
+            return out;
           HEARTH_TRY_VOID(statement(out, ends));
           HEARTH_TRY_VOID(expect(TokenKind::kBlockEnd, "'%}'"));
           break;
@@ -68,24 +70,31 @@ class StatementParser : private ExpressionParser {
       std::string_view tag;
       Result<void> (StatementParser::*parse)(Body&, uint32_t);
     };
-    static constexpr Parser kParsers[] = {
-        {"if", &StatementParser::parse_if},           {"for", &StatementParser::parse_for},
-        {"set", &StatementParser::parse_set},         {"macro", &StatementParser::parse_macro},
-        {"call", &StatementParser::parse_call},       {"filter", &StatementParser::parse_filter},
-        {"with", &StatementParser::parse_with},       {"print", &StatementParser::parse_print},
-        {"break", &StatementParser::parse_break},     {"continue", &StatementParser::parse_continue},
-        {"generation", &StatementParser::parse_generation}};
+    static constexpr Parser kParsers[] = {{"if", &StatementParser::parse_if},
+                                          {"for", &StatementParser::parse_for},
+                                          {"set", &StatementParser::parse_set},
+                                          {"macro", &StatementParser::parse_macro},
+                                          {"call", &StatementParser::parse_call},
+                                          {"filter", &StatementParser::parse_filter},
+                                          {"with", &StatementParser::parse_with},
+                                          {"print", &StatementParser::parse_print},
+                                          {"break", &StatementParser::parse_break},
+                                          {"continue", &StatementParser::parse_continue},
+                                          {"generation", &StatementParser::parse_generation}};
     static constexpr std::string_view kRefused[] = {"import", "from", "include", "extends", "block", "autoescape"};
 
     if (current().kind != TokenKind::kName) return unexpected("a statement's name");
     const Token tag = take();
-    const auto* parser = std::find_if(std::begin(kParsers), std::end(kParsers), [&](auto& p) { return p.tag == tag.text; });
+    const auto* parser =
+        std::find_if(std::begin(kParsers), std::end(kParsers), [&](auto& p) { return p.tag == tag.text; });
     if (parser != std::end(kParsers)) return (this->*parser->parse)(out, tag.line);
     if (std::find(std::begin(kRefused), std::end(kRefused), tag.text) != std::end(kRefused))
-      return at(fmt::format("chat template line {}", tag.line),
-                {ErrorCode::kUnsupported, fmt::format("'{{% {} %}}' is not supported in chat templates", tag.text), {}});
+      return at(
+          fmt::format("chat template line {}", tag.line),
+          {ErrorCode::kUnsupported, fmt::format("'{{% {} %}}' is not supported in chat templates", tag.text), {}});
     if (ends.size() > 0)
-      return bad_template(tag.line, fmt::format("unknown tag '{}' (expected '{{% {} %}}' first)", tag.text, *(ends.end() - 1)));
+      return bad_template(tag.line,
+                          fmt::format("unknown tag '{}' (expected '{{% {} %}}' first)", tag.text, *(ends.end() - 1)));
     return bad_template(tag.line, fmt::format("unknown tag '{}'", tag.text));
   }
 
@@ -214,7 +223,8 @@ class StatementParser : private ExpressionParser {
       const uint32_t line = current().line;
       HEARTH_TRY(parameter, name_target());
       for (const Target& other : function.parameters)
-        if (other.name == parameter.name) return bad_template(line, fmt::format("two parameters are named '{}'", other.name));
+        if (other.name == parameter.name)
+          return bad_template(line, fmt::format("two parameters are named '{}'", other.name));
       function.parameters.push_back(std::move(parameter));
       if (skip_operator("=")) {
         HEARTH_TRY(value, expression());

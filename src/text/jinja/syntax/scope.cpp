@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "text/jinja/filters/filters.h"
-#include "text/jinja/syntax/lexer.h"
 #include "text/jinja/run/predicates.h"
+#include "text/jinja/syntax/lexer.h"
 #include "text/jinja/syntax/symbols.h"
 #include "text/jinja/syntax/walk.h"
 
@@ -252,7 +252,8 @@ class Resolver {
   // `caller`, `kwargs` and `varargs` become parameters of the functions that read them.
   void declare_special(Function& function, Symbols& symbols) {
     const auto is_parameter = [&](std::string_view name) {
-      return std::any_of(function.parameters.begin(), function.parameters.end(), [&](const Target& p) { return p.name == name; });
+      return std::any_of(function.parameters.begin(), function.parameters.end(),
+                         [&](const Target& p) { return p.name == name; });
     };
     const std::set<std::string> read = SpecialNames({"caller", "kwargs", "varargs"}).read_in(function.body);
     const auto declare_read = [&](const std::string& name, std::optional<uint16_t>& slot) {
@@ -276,7 +277,8 @@ class Resolver {
     FunctionSlots* slots = n.is_recursive ? &own : &around.function();
 
     Symbols body(&around, slots), otherwise(&around, slots), test(&around, &around.function());
-    if (n.is_recursive || SpecialNames({"loop"}).read_in(n.body).contains("loop")) n.loop = body.declare_parameter("loop");
+    if (n.is_recursive || SpecialNames({"loop"}).read_in(n.body).contains("loop"))
+      n.loop = body.declare_parameter("loop");
     declare(n.target, body);
     see(n.body, body);
     see(n.otherwise, otherwise);

@@ -19,8 +19,8 @@ class Symbols {
  public:
   Symbols(Symbols* parent, FunctionSlots* function) : parent_(parent), function_(function) {}
 
-  void load(const std::string& name);   // the name is read here
-  void store(const std::string& name);  // the name is assigned here
+  void load(const std::string& name);                   // the name is read here
+  void store(const std::string& name);                  // the name is assigned here
   uint16_t declare_parameter(const std::string& name);  // the name has a value when the scope is entered
 
   // Takes over what the branches of an `if`, begun as copies of this, have learnt.

@@ -1,5 +1,6 @@
 #pragma once
-// Characters whose upper or title case is several characters: SpecialCasing.txt of Unicode 14, unconditional rows. Generated.
+// Characters whose upper or title case is several characters: SpecialCasing.txt of Unicode 14, unconditional rows.
+// Generated.
 namespace hearth::text::jinja {
 
 struct LongCase {
@@ -8,7 +9,8 @@ struct LongCase {
   const char* title;
 };
 
-constexpr LongCase kLongCases[] = {  // ascending
+constexpr LongCase kLongCases[] = {
+    // ascending
     {0x00DF, "\x53\x53", "\x53\x73"},
     {0x0149, "\xca\xbc\x4e", "\xca\xbc\x4e"},
     {0x01F0, "\x4a\xcc\x8c", "\x4a\xcc\x8c"},

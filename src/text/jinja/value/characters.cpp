@@ -22,20 +22,22 @@ bool is_cased(char32_t c) { return is_lower_character(c) || is_upper_character(c
 
 // Digits that are no decimals (superscripts, circled digits, ...): Numeric_Type=Digit of Unicode 14.
 constexpr std::pair<char32_t, char32_t> kDigits[] = {
-    {178, 179},     {185, 185},     {4969, 4977},   {6618, 6618},   {8304, 8304},     {8308, 8313},     {8320, 8329},
-    {9312, 9320},   {9332, 9340},   {9352, 9360},   {9450, 9450},   {9461, 9469},     {9471, 9471},     {10102, 10110},
-    {10112, 10120}, {10122, 10130}, {68160, 68163}, {69216, 69224}, {69714, 69722},   {127232, 127242}};
+    {178, 179},     {185, 185},     {4969, 4977},   {6618, 6618},   {8304, 8304},   {8308, 8313},    {8320, 8329},
+    {9312, 9320},   {9332, 9340},   {9352, 9360},   {9450, 9450},   {9461, 9469},   {9471, 9471},    {10102, 10110},
+    {10112, 10120}, {10122, 10130}, {68160, 68163}, {69216, 69224}, {69714, 69722}, {127232, 127242}};
 
 bool is_digit(char32_t c) {
-  return category(c) == UTF8PROC_CATEGORY_ND ||
-         std::any_of(std::begin(kDigits), std::end(kDigits), [&](auto range) { return c >= range.first && c <= range.second; });
+  return category(c) == UTF8PROC_CATEGORY_ND || std::any_of(std::begin(kDigits), std::end(kDigits), [&](auto range) {
+           return c >= range.first && c <= range.second;
+         });
 }
 
 bool is_line_end(char32_t c) {
   return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
-template <class Visit> void for_each_character(std::string_view text, Visit&& visit) {
+template <class Visit>
+void for_each_character(std::string_view text, Visit&& visit) {
   for (size_t at = 0; at < text.size();) {
     const utf8::Decoded d = utf8::decode(text.substr(at));
     visit(d.code_point, at, size_t{d.length});
@@ -45,8 +47,9 @@ template <class Visit> void for_each_character(std::string_view text, Visit&& vi
 
 const LongCase* long_case(char32_t c) {
   if (c < kLongCases[0].code_point) return nullptr;
-  const auto* found = std::lower_bound(std::begin(kLongCases), std::end(kLongCases), c,
-                                       [](const LongCase& entry, char32_t wanted) { return entry.code_point < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(kLongCases), std::end(kLongCases), c,
+                       [](const LongCase& entry, char32_t wanted) { return entry.code_point < wanted; });
   return found != std::end(kLongCases) && found->code_point == c ? found : nullptr;
 }
 
@@ -63,8 +66,8 @@ void append_title(char32_t c, std::string& out) {
 bool is_case_ignorable(char32_t c) {
   const auto kind = category(c);
   return kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_ME || kind == UTF8PROC_CATEGORY_CF ||
-         kind == UTF8PROC_CATEGORY_LM || kind == UTF8PROC_CATEGORY_SK || c == '\'' || c == '.' || c == ':' || c == 0xB7 ||
-         c == 0x2019;
+         kind == UTF8PROC_CATEGORY_LM || kind == UTF8PROC_CATEGORY_SK || c == '\'' || c == '.' || c == ':' ||
+         c == 0xB7 || c == 0x2019;
 }
 
 // A capital sigma ends a word if a cased letter stands before it and none after it.
@@ -93,7 +96,8 @@ void append_lower(char32_t c, std::string_view text, size_t at, std::string& out
   else utf8::append(static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))), out);
 }
 
-template <class Append> std::string mapped(std::string_view text, Append&& append) {
+template <class Append>
+std::string mapped(std::string_view text, Append&& append) {
   std::string out;
   out.reserve(text.size());
   for_each_character(text, [&](char32_t c, size_t at, size_t) { append(c, at, out); });
@@ -121,7 +125,9 @@ bool is_space(char32_t c) {
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-bool is_word(char32_t c) { return c == '_' || is_alpha(c) || in(category(c), UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO); }
+bool is_word(char32_t c) {
+  return c == '_' || is_alpha(c) || in(category(c), UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO);
+}
 
 bool is_printable(char32_t c) {
   const auto kind = category(c);

@@ -1,6 +1,6 @@
 #pragma once
-// What Python's str knows of characters: counting, white space, case, classes. Texts are UTF-8; an invalid byte counts as
-// one character.
+// What Python's str knows of characters: counting, white space, case, classes. Texts are UTF-8; an invalid byte counts
+// as one character.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +34,7 @@ std::string case_folded(std::string_view text);
 
 enum class CharacterClass { kAlpha, kAlnum, kDecimal, kDigit, kNumeric, kSpace, kPrintable, kAscii };
 bool all_of_class(std::string_view text, CharacterClass wanted);  // false for "" but for printable and ascii
-bool is_lower(std::string_view text);  // has cased characters, all of them lower
+bool is_lower(std::string_view text);                             // has cased characters, all of them lower
 bool is_upper(std::string_view text);
 bool is_title(std::string_view text);
 bool is_identifier(std::string_view text);

@@ -67,7 +67,8 @@ Traced unescape_html(const Traced& text) {
   const std::string_view bytes = text.bytes();
   std::string out;
   for (size_t at = 0; at < bytes.size();) {
-    const auto [character, length] = bytes[at] == '&' ? entity_at(bytes.substr(at)) : std::pair<std::string, size_t>{{}, 0};
+    const auto [character, length] =
+        bytes[at] == '&' ? entity_at(bytes.substr(at)) : std::pair<std::string, size_t>{{}, 0};
     if (length > 0) out += character;
     else out += bytes[at];
     at += length > 0 ? length : 1;

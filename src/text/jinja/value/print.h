@@ -6,14 +6,14 @@
 
 namespace hearth::text::jinja {
 
-std::string float_repr(double number);          // shortest digits that read back the same: 0.1, 1e+16, inf
-Traced string_repr(const Traced& text);         // quoted as Python quotes
-Traced to_text(const Value& value);             // str()
-Traced to_repr(const Value& value);             // repr()
+std::string float_repr(double number);   // shortest digits that read back the same: 0.1, 1e+16, inf
+Traced string_repr(const Traced& text);  // quoted as Python quotes
+Traced to_text(const Value& value);      // str()
+Traced to_repr(const Value& value);      // repr()
 
 struct JsonStyle {
   bool ensure_ascii = false, sort_keys = false;
-  std::optional<std::string> indent;            // what one level is indented by; none: on one line
+  std::optional<std::string> indent;  // what one level is indented by; none: on one line
   std::string item_separator = ", ", key_separator = ": ";
 };
 // Errors: a value or a key that JSON does not know.

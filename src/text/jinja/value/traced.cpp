@@ -39,7 +39,9 @@ Traced Traced::slice(size_t begin, size_t end) const {
   return out;
 }
 
-Traced Traced::changed_to(std::string bytes) const { return has_input() ? input(std::move(bytes)) : literal(std::move(bytes)); }
+Traced Traced::changed_to(std::string bytes) const {
+  return has_input() ? input(std::move(bytes)) : literal(std::move(bytes));
+}
 
 Traced Traced::mapped_to(std::string bytes) const {
   HEARTH_CHECK(bytes.size() == bytes_.size(), "a mapping must keep the length");

@@ -21,7 +21,10 @@ std::shared_ptr<const ListBody> body_of(std::vector<Value> items, bool is_group 
   return body;
 }
 
-template <class T> int order(const T& a, const T& b) { return a < b ? -1 : b < a ? 1 : 0; }
+template <class T>
+int order(const T& a, const T& b) {
+  return a < b ? -1 : b < a ? 1 : 0;
+}
 
 // Exact: a double is compared with an integer without rounding the integer.
 int compare_mixed(double a, int64_t b) {
@@ -82,9 +85,8 @@ void Extent::hold(const Extent& child) {
 DictBody::DictBody(std::vector<Entry> entries) : entries_(std::move(entries)) {
   std::vector<uint32_t> by_key(entries_.size());
   std::iota(by_key.begin(), by_key.end(), 0);
-  std::stable_sort(by_key.begin(), by_key.end(), [&](uint32_t a, uint32_t b) {
-    return compare_keys(entries_[a].first, entries_[b].first) < 0;
-  });
+  std::stable_sort(by_key.begin(), by_key.end(),
+                   [&](uint32_t a, uint32_t b) { return compare_keys(entries_[a].first, entries_[b].first) < 0; });
   // Equal keys now stand side by side, earliest first: the earliest keeps its place and gets the latest's value.
   std::vector<bool> dropped(entries_.size());
   bool any_dropped = false;
@@ -134,7 +136,9 @@ Traced Object::repr() const { return Traced::literal(fmt::format("<{} object>", 
 
 Value::Value(Traced text, bool markup) : v_(std::make_shared<const StringBody>(StringBody{std::move(text), markup})) {}
 
-Value Value::undefined(std::string why) { return Value(Variant(Undefined{std::make_shared<const std::string>(std::move(why))})); }
+Value Value::undefined(std::string why) {
+  return Value(Variant(Undefined{std::make_shared<const std::string>(std::move(why))}));
+}
 Value Value::list(std::vector<Value> items) { return Value(Variant(List{body_of(std::move(items))})); }
 Value Value::tuple(std::vector<Value> items, bool is_group) {
   return Value(Variant(Tuple{body_of(std::move(items), is_group)}));
@@ -174,7 +178,8 @@ std::string Value::undefined_reason() const {
 std::string_view Value::type_name() const {
   if (is_object()) return object().type_name();
   if (is_markup()) return "Markup";
-  constexpr std::string_view kNames[] = {"Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple", "dict"};
+  constexpr std::string_view kNames[] = {"Undefined", "NoneType", "bool",  "int", "float",
+                                         "str",       "list",     "tuple", "dict"};
   return kNames[v_.index()];
 }
 
@@ -188,7 +193,8 @@ bool Value::is_truthy() const {
 }
 
 bool Value::is_hashable() const {
-  if (is_tuple()) return std::all_of(items().begin(), items().end(), [](const Value& item) { return item.is_hashable(); });
+  if (is_tuple())
+    return std::all_of(items().begin(), items().end(), [](const Value& item) { return item.is_hashable(); });
   return is_object() ? object().is_hashable() : !is_list() && !is_dict();
 }
 

@@ -104,8 +104,12 @@ struct Undefined {
   std::shared_ptr<const std::string> why;  // the sentence of the error that using it gives; may be null
 };
 struct None {};
-struct List { std::shared_ptr<const ListBody> body; };
-struct Tuple { std::shared_ptr<const ListBody> body; };
+struct List {
+  std::shared_ptr<const ListBody> body;
+};
+struct Tuple {
+  std::shared_ptr<const ListBody> body;
+};
 
 class Value {
  public:
@@ -149,12 +153,15 @@ class Value {
   const std::shared_ptr<const DictBody>& dict_body() const { return std::get<std::shared_ptr<const DictBody>>(v_); }
   Object& object() const { return *std::get<std::shared_ptr<Object>>(v_); }
   const std::shared_ptr<Object>& object_ref() const { return std::get<std::shared_ptr<Object>>(v_); }
-  int64_t integer() const { return is_bool() ? int64_t{std::get<bool>(v_)} : std::get<int64_t>(v_); }  // of an int or bool
+  int64_t integer() const {
+    return is_bool() ? int64_t{std::get<bool>(v_)} : std::get<int64_t>(v_);
+  }  // of an int or bool
   bool boolean() const { return std::get<bool>(v_); }
   double number() const { return is_float() ? std::get<double>(v_) : static_cast<double>(integer()); }
   std::string undefined_reason() const;
 
-  template <class T> T* as() const {  // the object as a T, or null
+  template <class T>
+  T* as() const {  // the object as a T, or null
     return is_object() ? dynamic_cast<T*>(&object()) : nullptr;
   }
 
@@ -169,13 +176,18 @@ class Value {
 
  private:
   explicit Value(Variant v) : v_(std::move(v)) {}
-  template <class T> bool holds() const { return std::holds_alternative<T>(v_); }
+  template <class T>
+  bool holds() const {
+    return std::holds_alternative<T>(v_);
+  }
   const StringBody& string_body() const { return *std::get<std::shared_ptr<const StringBody>>(v_); }
 
   Variant v_;
 };
 
-inline Failure refuse(std::string message) { return Failure(Error{ErrorCode::kInvalidArgument, std::move(message), {}}); }
+inline Failure refuse(std::string message) {
+  return Failure(Error{ErrorCode::kInvalidArgument, std::move(message), {}});
+}
 template <class... Args>
 Failure refuse(fmt::format_string<Args...> format, Args&&... args) {
   return fail(ErrorCode::kInvalidArgument, format, std::forward<Args>(args)...);
