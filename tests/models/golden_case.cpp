@@ -73,4 +73,14 @@ double worst_error(std::span<const float> logits, std::span<const float> referen
   return worst;
 }
 
+double mean_error(std::span<const float> logits, std::span<const float> reference) {
+  if (logits.size() != reference.size()) return std::numeric_limits<double>::infinity();
+  double difference = 0, whole = 0;
+  for (size_t i = 0; i < reference.size(); ++i) {
+    difference += std::pow(double{logits[i]} - reference[i], 2);
+    whole += std::pow(reference[i], 2);
+  }
+  return std::isfinite(difference) ? std::sqrt(difference / whole) : std::numeric_limits<double>::infinity();
+}
+
 }  // namespace hearth::testing

@@ -22,4 +22,7 @@ Result<std::vector<GoldenCase>> golden_cases();
 // The largest over positions of max|a - b| / max|b|, b being the reference. NaN counts as infinite.
 double worst_error(std::span<const float> logits, std::span<const float> reference, uint32_t vocab);
 
+// sqrt(sum (a - b)^2 / sum b^2) over all positions.
+double mean_error(std::span<const float> logits, std::span<const float> reference);
+
 }  // namespace hearth::testing
