@@ -95,9 +95,14 @@ std::optional<std::string> LineEditor::read_line(const std::string& prompt) {
   t.interrupted = false;
   int length = 0;
   const char* text = ::el_gets(t.line, &length);
+  if (t.interrupted) {
+    std::fputs("^C\n", stdout);
+    std::fflush(stdout);
+    return "";
+  }
   if (text == nullptr || length <= 0) return std::nullopt;
   std::string line(text, static_cast<size_t>(length));
-  if (!t.interrupted) t.remember(line.c_str());
+  t.remember(line.c_str());
   if (line.ends_with('\n')) line.pop_back();
   return line;
 }
