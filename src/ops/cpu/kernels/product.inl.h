@@ -258,6 +258,16 @@ HEARTH_ALWAYS_INLINE void unpack(const PackedCodes<L>& source, unsigned units, U
   }
 }
 
+// Asks for the codes and scales of the step after next. Streams of one thread end at every page of memory otherwise, and one
+// row then reads at two thirds of the rate measured with this. Past the end of the weights it asks in vain, harmlessly.
+template <class L>
+HEARTH_ALWAYS_INLINE void fetch_ahead(const L* blocks) {
+  constexpr size_t kStepBytes = sizeof(L) * (kStepInputs / L::kInputs);
+  const auto* ahead = reinterpret_cast<const std::byte*>(blocks) + 2 * kStepBytes;
+  HEARTH_UNROLL
+  for (size_t line = 0; line < kStepBytes; line += 64) __builtin_prefetch(ahead + line);
+}
+
 template <class L>
 void integer_product(const PanelProduct& p) {
   using S = SchemeFor<L>;
@@ -272,6 +282,7 @@ void integer_product(const PanelProduct& p) {
   for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride) {
     const unsigned left = p.columns - input, units = left < kStepInputs ? left / kUnitInputs : kStepUnits;
     source.blocks = blocks + input / L::kInputs;
+    fetch_ahead(source.blocks);
     read_scales<L>(source.blocks, units, scheme);
     if (p.rows > kDirectRows) {
       unpack<L>(source, units, codes);
@@ -297,6 +308,7 @@ HEARTH_ALWAYS_INLINE void float_step(const V* weights, unsigned inputs, const Fl
   for (unsigned r = 0; r < kRows; ++r) even[r] = sums[r].even, odd[r] = sums[r].odd;
   unsigned i = 0;
   for (; i + 1 < inputs; i += 2) {
+    if constexpr (kRows == 1) __builtin_prefetch(weights + 16 * i + 2048 / sizeof(V));
     const F w0 = Simd::load(weights + 16 * i), w1 = Simd::load(weights + 16 * i + 16);
     HEARTH_UNROLL
     for (unsigned r = 0; r < kRows; ++r) {
