@@ -12,8 +12,8 @@
 namespace hearth::service {
 
 struct OutputOptions {
-  std::vector<std::string> stop;
-  std::vector<text::TokenId> end_tokens;              // their text is not part of the answer
+  std::vector<std::string> stop = {};
+  std::vector<text::TokenId> end_tokens = {};         // their text is not part of the answer
   bool separate_thinking = false;
   const ThinkingMarks* thinking_is_open = nullptr;    // by the prompt
 };
