@@ -1,5 +1,5 @@
 #pragma once
-// Sixteen lanes as two AVX2 registers. kernels/simd.md says what each operation means; every instruction set has the same.
+// Sixteen lanes as two AVX2 registers. docs/adding/instruction_set.md says what each operation means; every instruction set has the same.
 #include <immintrin.h>
 
 #include <cstdint>

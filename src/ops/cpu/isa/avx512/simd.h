@@ -1,5 +1,5 @@
 #pragma once
-// Sixteen lanes on AVX-512 with VNNI. kernels/simd.md says what each operation means; every instruction set has the same.
+// Sixteen lanes on AVX-512 with VNNI. docs/adding/instruction_set.md says what each operation means; every instruction set has the same.
 #include <immintrin.h>
 
 #include <cstdint>

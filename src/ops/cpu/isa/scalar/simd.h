@@ -1,5 +1,5 @@
 #pragma once
-// Sixteen lanes as plain loops, for any processor. kernels/simd.md says what each operation means.
+// Sixteen lanes as plain loops, for any processor. docs/adding/instruction_set.md says what each operation means.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
