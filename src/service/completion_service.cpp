@@ -16,7 +16,8 @@ Result<Outcome> CompletionService::complete(const CompletionRequest& request, Ev
                                             const std::atomic<bool>& interrupted) {
   HEARTH_TRY(engine_request, engine_request(request.generation, tokenizer_));
   engine_request.prompt = prompt_tokens(request, tokenizer_);
-  OutputOptions output{.stop = request.generation.stop, .end_tokens = tokenizer_.special().end_of_generation};
+  OutputOptions output{.stop = request.generation.stop, .end_tokens = tokenizer_.special().end_of_generation,
+                       .continues = true};
   return generate(engine_, tokenizer_, std::move(engine_request), std::move(output), receiver, interrupted);
 }
 

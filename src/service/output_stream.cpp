@@ -20,7 +20,7 @@ double Outcome::generate_rate() const {
 OutputStream::OutputStream(const text::Tokenizer& tokenizer, OutputOptions options, EventReceiver& receiver,
                            std::function<void()> cancel)
     : tokenizer_(tokenizer), options_(std::move(options)), receiver_(receiver), cancel_(std::move(cancel)),
-      decoder_(tokenizer), splitter_(options_.thinking_is_open), stops_(options_.stop) {}
+      decoder_(tokenizer, /*with_control=*/false, options_.continues), splitter_(options_.thinking_is_open), stops_(options_.stop) {}
 
 void OutputStream::on_token(int32_t token, float logprob, std::span<const engine::TokenLogprob>) {
   if (stops_.matched()) return;  // steps that were under way when the stop string matched

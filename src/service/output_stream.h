@@ -14,6 +14,7 @@ namespace hearth::service {
 struct OutputOptions {
   std::vector<std::string> stop = {};
   std::vector<text::TokenId> end_tokens = {};         // their text is not part of the answer
+  bool continues = false;                             // the prompt's text: a leading space is part of the answer
   bool separate_thinking = false;
   const ThinkingMarks* thinking_is_open = nullptr;    // by the prompt
 };

@@ -3,11 +3,12 @@
 
 namespace hearth::text {
 
-StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool with_control) : tokenizer_(tokenizer), with_control_(with_control) {}
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool with_control, bool continues)
+    : tokenizer_(tokenizer), with_control_(with_control), at_start_(!continues) {}
 
 std::string StreamDecoder::next(TokenId id) {
-  waiting_ += first_ ? tokenizer_.decode({&id, 1}, with_control_) : tokenizer_.piece(id, with_control_);
-  if (!waiting_.empty()) first_ = false;
+  waiting_ += at_start_ ? tokenizer_.decode({&id, 1}, with_control_) : tokenizer_.piece(id, with_control_);
+  if (!waiting_.empty()) at_start_ = false;
   const size_t complete = waiting_.size() - utf8::incomplete_tail(waiting_);
   std::string out = utf8::sanitize(std::string_view(waiting_).substr(0, complete));
   waiting_.erase(0, complete);

@@ -71,17 +71,18 @@ Result<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const Metadata& met
 Result<std::shared_ptr<const Tokenizer>> load_tokenizer_folder(const std::string& folder);
 
 // Turns a stream of tokens into text without ever splitting a character: bytes of an incomplete character wait for the
-// rest. Joining all pieces and finish() equals Tokenizer::decode of the whole.
+// rest. Joining all pieces and finish() equals Tokenizer::decode of the whole. With `continues`, the tokens go on from a text
+// before them: the space that some vocabularies put in front of a text is then a space of theirs.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool with_control = false);
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool with_control = false, bool continues = false);
   std::string next(TokenId id);  // the text that became complete, possibly empty
   std::string finish();          // what waits; invalid bytes as U+FFFD
 
  private:
   const Tokenizer& tokenizer_;
   bool with_control_;
-  bool first_ = true;
+  bool at_start_;
   std::string waiting_;
 };
 
