@@ -33,7 +33,6 @@ std::span<const Grant> Scheduler::pick() {
   grants_.clear();
   prompt_grants_.clear();
   chunk_left_ = prefill_chunk_;
-  has_preempted_ = false;
 
   for (Sequence* sequence : running_) cache_.leave_window(sequence->pages, sequence->past());
   for (size_t i = 0; i < running_.size(); ++i)
@@ -64,9 +63,9 @@ void Scheduler::grant(size_t index) {
 }
 
 // Nobody overtakes: what the first of the waiting lacks is not given to the second. Each running sequence is left a page to
-// grow into, and after a preemption nobody starts, or two sequences would push each other out in turn.
+// grow into; so a preempted one cannot come back at once, only to be pushed out again.
 void Scheduler::start_waiting() {
-  while (!waiting_.empty() && !free_slots_.empty() && chunk_left_ > 0 && !has_preempted_) {
+  while (!waiting_.empty() && !free_slots_.empty() && chunk_left_ > 0) {
     Sequence& sequence = *waiting_.front();
     const bool may_reuse = !sequence.request().want_prompt_logits;  // cached positions have no logits to report
     const uint32_t cached = may_reuse ? cache_.match(sequence.prompt(), sequence.pages) : 0;
@@ -88,7 +87,6 @@ void Scheduler::preempt_youngest() {
   stop(youngest);
   youngest.preempt();
   waiting_.push_front(&youngest);
-  has_preempted_ = true;
   for (std::vector<Grant>* grants : {&grants_, &prompt_grants_})
     std::erase_if(*grants, [&](const Grant& grant) { return grant.sequence == &youngest; });
 }

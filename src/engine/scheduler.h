@@ -46,7 +46,6 @@ class Scheduler {
   std::vector<uint32_t> free_slots_;
   std::vector<Grant> grants_, prompt_grants_;
   uint32_t chunk_left_ = 0;
-  bool has_preempted_ = false;
 };
 
 }  // namespace hearth::engine

@@ -52,6 +52,7 @@ class Cache {
 
   uint32_t used_pages() const;   // in all groups
   uint32_t kept_pages() const;   // likewise: not used, but found by their tokens
+  size_t remembered() const { return index_.size(); }  // beginnings of prompts in the index, with pages or on the way to them
 
  private:
   uint32_t pages_for(uint32_t tokens) const { return static_cast<uint32_t>((uint64_t{tokens} + page_tokens_ - 1) / page_tokens_); }

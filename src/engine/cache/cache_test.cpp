@@ -116,6 +116,25 @@ TEST(Cache, WhoComputesTheSameSecondKeepsItsPagesPrivate) {
   EXPECT_EQ(found(cache, prompt), 8u);
 }
 
+TEST(Cache, ForgetsWhatIsEvicted) {
+  for (const uint32_t window : {0u, 6u}) {
+    Cache cache({{.window = window, .pages = 8, .most_per_sequence = 8}}, 2, true);
+    Random random(1);
+    for (int i = 0; i < 200; ++i) {
+      std::vector<int32_t> prompt(1 + random.below(16));
+      for (int32_t& token : prompt) token = static_cast<int32_t>(random.below(2));
+      compute(cache, prompt);
+      EXPECT_LE(cache.remembered(), window == 0 ? 8u : 8u * 8);  // under a window, parents outlive their pages
+    }
+    EXPECT_GT(cache.remembered(), 0u);
+    SequencePages everything;
+    cache.match({}, everything);
+    cache.grow(everything, 16);
+    EXPECT_EQ(cache.remembered(), 0u);
+    cache.release(everything);
+  }
+}
+
 TEST(PagePool, ViewsNeitherOverlapNorLeaveTheirMemory) {
   MemoryBackend backend;
   const FakeModel model({.windows = {0, 8, 4}});

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kLanes = 8;
 typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Ints __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
 
 HEARTH_ALWAYS_INLINE Floats load(const float* from) {
   Floats v;
@@ -36,8 +37,8 @@ HEARTH_ALWAYS_INLINE Floats exponential(const Floats& x) {
   series = series * r + 0.5f;
   series = series * r + 1.0f;
   series = series * r + 1.0f;
-  const Ints is_too_low = reinterpret_cast<Ints>(x + 87.0f) >> 31;
-  return reinterpret_cast<Floats>((reinterpret_cast<Ints>(series) + (reinterpret_cast<Ints>(shifted) << 23)) & ~is_too_low);
+  const Bits is_too_low = reinterpret_cast<Bits>(reinterpret_cast<Ints>(x + 87.0f) >> 31);
+  return reinterpret_cast<Floats>((reinterpret_cast<Bits>(series) + (reinterpret_cast<Bits>(shifted) << 23)) & ~is_too_low);
 }
 
 HEARTH_ALWAYS_INLINE double total(const Floats& v) {
