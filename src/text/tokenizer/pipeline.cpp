@@ -40,8 +40,12 @@ class Pipeline final : public Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool with_control) const override {
     std::string out;
     const bool collapse = parts_.decoder.collapses_repeats();
-    for (size_t i = 0; i < ids.size(); ++i)
-      if (!collapse || i == 0 || ids[i] != ids[i - 1]) out += print(ids[i], with_control, out.empty());
+    bool first = true;  // until a token prints, even one whose whole text the decoder strips at the beginning
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (collapse && i > 0 && ids[i] == ids[i - 1]) continue;
+      out += print(ids[i], with_control, first);
+      first = first && print(ids[i], with_control, false).empty();
+    }
     return out;
   }
 

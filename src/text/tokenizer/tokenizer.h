@@ -71,7 +71,7 @@ Result<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const Metadata& met
 Result<std::shared_ptr<const Tokenizer>> load_tokenizer_folder(const std::string& folder);
 
 // Turns a stream of tokens into text without ever splitting a character: bytes of an incomplete character wait for the
-// rest. Joining all pieces and finish() equals Tokenizer::decode of the whole. With `continues`, the tokens go on from a text
+// rest. Joining all pieces and finish() equals Tokenizer::decode of the whole, with invalid bytes as U+FFFD. With `continues`, the tokens go on from a text
 // before them: the space that some vocabularies put in front of a text is then a space of theirs.
 class StreamDecoder {
  public:

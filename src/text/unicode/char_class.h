@@ -20,7 +20,7 @@ enum CharClass : uint16_t {
   kOther = 1 << 11,       // Cc Cf Co Cs (unassigned characters belong to no class)
   kNonSpacing = 1 << 12,  // Mn
 };
-constexpr uint16_t kWordChar = kLetter | kMark | kDecimal | kConnector;  // \w
+constexpr uint16_t kWordChar = kLetter | kMark | kNumber | kConnector;  // \w in Oniguruma
 
 // The classes of every character below U+20000; larger ones through char_class().
 const uint16_t* char_class_table();

@@ -111,7 +111,9 @@ Result<std::vector<PreStep>> pre_steps(const Json& step, const std::string& type
     return one(PatternSplit{&scan_punctuation, behavior});
   }
   if (type == "Whitespace") {
-    HEARTH_TRY(words, split_by(R"(\w+|[^\w\s]+)", SplitBehavior::kRemoved, true));
+    // \w as Rust's regex defines it: wider than Oniguruma's.
+    HEARTH_TRY(words, split_by(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\s]+)",
+                               SplitBehavior::kRemoved, true));
     return one(std::move(words));
   }
   if (type == "WhitespaceSplit") return one(PatternSplit{&scan_space, SplitBehavior::kRemoved});

@@ -23,17 +23,17 @@ void for_each_char(std::string_view text, Each each) {
   }
 }
 
-std::string without_accents(std::string_view text) {
+std::string without(uint16_t classes, std::string_view text) {
   std::string out;
   for_each_char(text, [&](char32_t c, std::string_view bytes) {
-    if ((char_class(c) & kNonSpacing) == 0) out += bytes;
+    if ((char_class(c) & classes) == 0) out += bytes;
   });
   return out;
 }
 
 std::string apply(NormalForm form, std::string text) { return normalized(text, form); }
 std::string apply(const Lowercase&, std::string text) { return lower_case(text); }
-std::string apply(const StripAccents&, std::string text) { return without_accents(text); }
+std::string apply(const StripAccents&, std::string text) { return without(kMark, text); }
 
 std::string apply(const StripSpaces& step, std::string text) {
   const char *begin = text.data(), *end = begin + text.size();
@@ -85,7 +85,7 @@ std::string apply(const BertNormalizer& step, std::string text) {
     else if (step.surround_ideographs && is_ideograph(c)) out.append(" ").append(bytes).append(" ");
     else out += bytes;
   });
-  if (step.strip_accents) out = without_accents(normalized(out, NormalForm::kNfd));
+  if (step.strip_accents) out = without(kNonSpacing, normalized(out, NormalForm::kNfd));
   if (step.lowercase) out = lower_case(out);
   return out;
 }

@@ -13,7 +13,7 @@
 namespace hearth::text {
 
 struct Lowercase {};
-struct StripAccents {};  // drops non-spacing marks
+struct StripAccents {};  // drops marks
 struct StripSpaces {
   bool left = true, right = true;
 };

@@ -13,8 +13,8 @@ class Joiner {
   Joiner(const PatternSplit& split, std::string_view text, PieceSink& sink) : split_(split), text_(text), sink_(sink) {}
 
   void range(size_t begin, size_t end, bool is_match) {
+    if (!is_match && begin == end) return;  // an empty gap is none; an empty match cuts
     is_match = is_match != split_.invert;
-    if (!is_match && begin == end) return;
     if (pending_ && joins(is_match)) {
       end_ = end;
       // A match that was merged still counts as one; a gap that swallowed the match before it counts as a gap.

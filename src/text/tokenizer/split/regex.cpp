@@ -3,6 +3,9 @@
 
 #include <pcre2.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/check.h"
 #include "text/unicode/char_class.h"
 
@@ -12,8 +15,16 @@ namespace {
 
 // White_Space. PCRE2's \s adds U+180E.
 constexpr std::string_view kSpaces = R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-// PCRE2's \w lacks marks and connectors before 10.43.
-constexpr std::string_view kWordChars = R"(\p{L}\p{M}\p{Nd}\p{Pc})";
+// Oniguruma's \w. PCRE2's lacks marks and connectors before 10.43.
+constexpr std::string_view kWordChars = R"(\p{L}\p{M}\p{N}\p{Pc})";
+
+// \p{Name} and \P{Name}: a bare script name means the script itself; PCRE2 would take its script extensions, by which
+// the ideographic full stop is Han.
+bool names_script(std::string_view name) {
+  static constexpr std::string_view kOthers[] = {"Any", "Alphabetic", "Alpha", "Lowercase", "Uppercase", "White_Space", "Join_Control", "Extended_Pictographic"};
+  return name.size() > 2 && std::ranges::find(kOthers, name) == std::end(kOthers) && !name.starts_with("Emoji") &&
+         std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; });
+}
 
 class Rewriter {
  public:
@@ -34,7 +45,24 @@ class Rewriter {
   }
 
  private:
+  // The property escape at the front, made explicit; empty if there is none.
+  std::string take_property() {
+    const std::string_view rest = pattern_.substr(at_);
+    const size_t end = rest.find('}');
+    if ((!rest.starts_with("\\p{") && !rest.starts_with("\\P{")) || end == rest.npos) return {};
+    at_ += end + 1;
+    const bool negated = rest[3] == '^';
+    const std::string_view name = rest.substr(negated ? 4 : 3, end - (negated ? 4 : 3));
+    std::string out(rest.substr(0, negated ? 4 : 3));
+    if (names_script(name)) out += "sc:";
+    return out.append(name).append("}");
+  }
+
   void append_escape() {
+    if (const std::string property = take_property(); !property.empty()) {
+      out_ += property;
+      return;
+    }
     const char c = pattern_[at_ + 1];
     if (c == 's') out_.append("[").append(kSpaces).append("]");
     else if (c == 'S') out_.append("[^").append(kSpaces).append("]");
@@ -78,6 +106,7 @@ class Rewriter {
       if (inner[0] == '(' || inner[1] == '^') return refuse("a negated set inside a set");
       return inner.substr(1, inner.size() - 2);
     }
+    if (std::string property = take_property(); !property.empty()) return property;
     const size_t length = rest[0] == '\\' && rest.size() > 1 ? 2 : 1;
     at_ += length;
     if (rest.starts_with("\\s")) return std::string(kSpaces);

@@ -29,7 +29,7 @@ class Regex {
   std::shared_ptr<const Code> code_;
 };
 
-// The pattern as PCRE2 must read it: explicit sets for \s, \S and \w, [a&&[b]] as a lookahead, [a[b]] flattened.
+// The pattern as PCRE2 must read it: explicit sets for \s, \S and \w, scripts without their extensions, [a&&[b]] as a lookahead, [a[b]] flattened.
 Result<std::string> rewrite_for_pcre2(std::string_view pattern);
 
 }  // namespace hearth::text

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "runner/shared_data.h"
-#include "text/tokenizer/gguf_vocab_for_test.h"
+#include "text/tokenizer/test/gguf_vocab.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::text {
