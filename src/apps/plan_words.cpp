@@ -34,7 +34,7 @@ std::string describe(const model::Dense& d, const model::ModelPlan&) {
 }
 
 std::string describe(const model::Moe& m, const model::ModelPlan&) {
-  return fmt::format("{} of {} experts, {} hidden each, {}", m.active, m.experts, m.hidden, activation_name(m.activation));
+  return fmt::format("{} of {} experts, {} hidden each, {}", m.router.active, m.experts, m.hidden, activation_name(m.activation));
 }
 
 template <class Part>

@@ -50,7 +50,7 @@ struct Dense {
 };
 
 struct Moe {
-  uint32_t experts = 0, active = 0, hidden = 0;
+  uint32_t experts = 0, hidden = 0;  // router.active of them run for a row
   ops::Activation activation = ops::Activation::kSilu;
   ops::RouterOptions router;
 };

@@ -1,5 +1,7 @@
 #include "model/weights.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace hearth::model {
@@ -100,8 +102,23 @@ static uint64_t total_rows(std::span<const Weights::Part> parts) {
   return rows;
 }
 
+// A fused tensor may bear the name of one of its parts (Phi-3's ffn_up); then its size tells.
+bool Weights::is_fused(const std::string& fused, std::span<const Part> parts) {
+  if (error_ || has(parts[0].name)) return false;
+  const TensorInfo* tensor = files_.find(fused);
+  if (tensor == nullptr) {
+    error_ = fail(ErrorCode::kNotFound, "{}: tensor {} is missing, and so is {}, which may hold it", files_.files()[0]->name(),
+                  parts[0].name, fused).error();
+    return false;
+  }
+  return std::ranges::none_of(parts, [&](const Part& part) {
+    const uint64_t rows = tensor->shape.rank() == 1 ? tensor->shape.count() : tensor->shape.rows();
+    return part.name == fused && part.rows == rows;
+  });
+}
+
 WeightPtr Weights::fused_or_stacked(const std::string& fused, std::span<const Part> parts, uint32_t columns) {
-  if (has(fused) && !has(parts[0].name)) return matrix(fused, total_rows(parts), columns);
+  if (is_fused(fused, parts)) return matrix(fused, total_rows(parts), columns);
   return stacked(parts, columns);
 }
 
@@ -146,7 +163,7 @@ Vector Weights::vector(const std::string& name, uint64_t count) {
 }
 
 Vector Weights::fused_or_joined(const std::string& fused, std::span<const Part> parts) {
-  if (has(fused) && !has(parts[0].name)) return vector(fused, total_rows(parts));
+  if (is_fused(fused, parts)) return vector(fused, total_rows(parts));
   return error_ ? Vector() : keep(decode(parts, 0));
 }
 

@@ -64,6 +64,7 @@ class Weights {
   void report_unused() const;
 
  private:
+  bool is_fused(const std::string& fused, std::span<const Part> parts);
   Result<const checkpoint::TensorInfo*> require(const std::string& name);
   Result<ops::WeightSource> source(const std::string& name, uint64_t rows, uint32_t columns);
   Result<ops::WeightSource> expert_source(const Part& part, uint32_t expert, uint32_t count, uint32_t columns);

@@ -103,6 +103,17 @@ TEST(Golden, CpuBackendMatchesTransformers) {
   count_cases("architecture goldens", all_cases().size() * 2);
 }
 
+// The same weights from both containers. Rotary pairs may be stored in another order, which changes the order of sums.
+TEST(Golden, ContainersAgree) {
+  const auto backend = ops::reference::make_backend();
+  for (const GoldenCase& golden : all_cases()) {
+    const auto folder = load_model(golden, golden.folder, *backend), gguf = load_model(golden, golden.folder + "/model.gguf", *backend);
+    ASSERT_TRUE(folder && gguf);
+    const std::vector<float> expected = logits_in_pieces(*folder, golden, {64}, false);
+    EXPECT_LE(worst_error(logits_in_pieces(*gguf, golden, {64}, false), expected, golden.vocab), 1e-5) << golden.name;
+  }
+}
+
 TEST(Golden, EveryArchitectureHasOne) {
   const std::vector<GoldenCase> cases = all_cases();
   for (const model::ArchSpec* spec : model::arch_specs()) {

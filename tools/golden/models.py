@@ -125,7 +125,8 @@ def make(case):
     if max(sizes.values()) > MAX_FILE:
         sys.exit(f"{case.name}: a file is too large: {sizes}")
     spread = float(logits.std())
-    print(f"{case.name:13} seed {seed} margin {margin:.4f} {len(set(generated)):2} different logits std {spread:.2f} {sum(sizes.values())} bytes")
+    print(f"{case.name:13} seed {seed} margin {margin:.4f} {len(set(generated)):2} different tokens, "
+          f"logits {spread:.2f} std, {sum(sizes.values())} bytes")
 
 
 def main():

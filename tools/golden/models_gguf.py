@@ -20,7 +20,8 @@ def read_tensors(folder):
 
 def permute(weight, heads):
     """Rows of q and k so that a rotary pair lies side by side."""
-    return weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+    pairs = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(weight.shape)
 
 
 def rope_of(config):
@@ -72,7 +73,8 @@ def write_sizes(writer, config, arch):
         writer.add_shortconv_l_cache(config["conv_L_cache"])
         if config["block_auto_adjust_ff_dim"]:
             multiple = config["block_multiple_of"]
-            feed_forward = -(-int(config["block_ffn_dim_multiplier"] * int(2 * feed_forward / 3)) // multiple) * multiple
+            scaled = int(config["block_ffn_dim_multiplier"] * int(2 * feed_forward / 3))
+            feed_forward = -(-scaled // multiple) * multiple
     else:
         writer.add_head_count_kv(kv_heads)
     writer.add_feed_forward_length(feed_forward)
@@ -96,14 +98,15 @@ def write_experts(writer, config):
 def llama3_factors(rope, head_dim):
     """rope_freqs.weight: what each frequency is divided by."""
     factors, original = [], rope["original_max_position_embeddings"]
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
     for i in range(0, head_dim, 2):
         wavelength = 2 * math.pi * rope["rope_theta"] ** (i / head_dim)
-        if wavelength < original / rope["high_freq_factor"]:
+        if wavelength < original / high:
             factors.append(1.0)
-        elif wavelength > original / rope["low_freq_factor"]:
+        elif wavelength > original / low:
             factors.append(rope["factor"])
         else:
-            smooth = (original / wavelength - rope["low_freq_factor"]) / (rope["high_freq_factor"] - rope["low_freq_factor"])
+            smooth = (original / wavelength - low) / (high - low)
             factors.append(1 / ((1 - smooth) / rope["factor"] + smooth))
     return np.array(factors, np.float32)
 
@@ -138,8 +141,9 @@ def write_extras(writer, config, case):
             writer.add_final_logit_softcapping(config["final_logit_softcapping"])
         if case.arch == "gemma2":
             writer.add_attn_logit_softcapping(config["attn_logit_softcapping"])
-        if case.arch == "gemma3" and case.name == "gemma3":  # its local base is not the 10000 that GGUF files leave out
-            writer.add_float32("gemma3.rope.freq_base_swa", config["rope_parameters"]["sliding_attention"]["rope_theta"])
+        local = config.get("rope_parameters", {}).get("sliding_attention")
+        if local:  # only where it is not the 10000 that GGUF files leave out
+            writer.add_float32(f"{case.arch}.rope.freq_base_swa", local["rope_theta"])
     if case.arch == "phi3":
         writer.add_sliding_window(config["sliding_window"] or 0)
     for key, value in case.gguf.items():

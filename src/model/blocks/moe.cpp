@@ -23,10 +23,11 @@ class MoeBlock final : public Block {
   void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override {
     const ops::Matrix logits = run.scratch.matrix(Purpose::kProjected, x.rows, options_.experts);
     run.backend.matmul(*router_, x, logits, {.generated_rows = run.step.generated_rows});
-    const std::span<ops::Route> routes = run.scratch.routes(size_t{x.rows} * options_.active);
+    const std::span<ops::Route> routes = run.scratch.routes(size_t{x.rows} * options_.router.active);
     run.backend.route(logits, routes, options_.router);
     const ops::Matrix mixed = accumulate ? run.scratch.matrix(Purpose::kMixed, x.rows, out.columns) : out;
-    run.backend.experts(x, experts_, routes, options_.active, mixed, options_.activation, run.step.generated_rows);
+    run.backend.experts(x, experts_, routes, options_.router.active, mixed, options_.activation,
+                        run.step.generated_rows);
     if (accumulate) run.backend.add(out, mixed, 1);
   }
 

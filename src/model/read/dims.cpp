@@ -133,7 +133,6 @@ Result<Moe> read_moe(const ArchInput& input, const Dense& dense) {
   HEARTH_TRY(renormalize, keys.boolean_or("expert_weights_norm", true));
   HEARTH_TRY(scale, keys.number_or("expert_weights_scale", 1));  // some files write 0 for "none"
   return Moe{.experts = experts,
-             .active = active,
              .hidden = hidden,
              .activation = dense.activation,
              .router = {.active = active, .renormalize = renormalize, .scale = scale == 0 ? 1 : scale}};
