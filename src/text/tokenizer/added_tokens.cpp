@@ -42,7 +42,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   trie_ = ByteTrie(std::move(entries));
 }
 
-AddedTokens::Found AddedTokens::find(std::string_view text, size_t from, bool control, std::span<const TextRange> plain) const {
+AddedTokens::Found AddedTokens::find(std::string_view text, size_t from, bool control,
+                                     std::span<const TextRange> plain) const {
   for (size_t at = trie_.next_start(text, from); at < text.size(); at = trie_.next_start(text, at + 1)) {
     Found best{at, at, nullptr};
     trie_.prefixes(text.substr(at), [&](size_t length, int32_t i) {

@@ -35,8 +35,8 @@ class AddedTokens {
   bool empty() const { return tokens_.empty(); }
   std::span<const AddedToken> tokens() const { return tokens_; }
 
-  // The parts of `text` in order, empty ones left out. With `control`, control tokens are recognised outside the `plain`
-  // ranges; a text that only touches a plain range with one byte is no control token.
+  // The parts of `text` in order, empty ones left out. With `control`, control tokens are recognised outside the
+  // `plain` ranges; a text that only touches a plain range with one byte is no control token.
   std::vector<TextPart> split(std::string_view text, bool control, std::span<const TextRange> plain) const;
 
  private:

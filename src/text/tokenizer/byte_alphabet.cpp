@@ -37,7 +37,8 @@ std::optional<std::string> spelled_bytes(std::string_view token) {
   out.reserve(token.size());
   while (!token.empty()) {
     const utf8::Decoded letter = utf8::decode(token);
-    if (!letter.valid || letter.code_point >= kAlphabet.bytes.size() || kAlphabet.bytes[letter.code_point] < 0) return {};
+    if (!letter.valid || letter.code_point >= kAlphabet.bytes.size() || kAlphabet.bytes[letter.code_point] < 0)
+      return {};
     out += static_cast<char>(kAlphabet.bytes[letter.code_point]);
     token.remove_prefix(letter.length);
   }

@@ -16,8 +16,9 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 }
 
 void clean_up(std::string& text) {
-  static constexpr std::string_view kPairs[][2] = {{" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
-                                                   {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  static constexpr std::string_view kPairs[][2] = {{" .", "."},     {" ?", "?"},     {" !", "!"},   {" ,", ","},
+                                                   {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"},
+                                                   {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kPairs) replace_all(text, from, to);
 }
 
@@ -48,7 +49,8 @@ void strip_left(std::string& text, std::string_view character, size_t most) {
 
 void apply(const DecodeStrip& step, std::string& text, bool) {
   strip_left(text, step.character, step.left);
-  for (size_t n = 0; n < step.right && text.ends_with(step.character); ++n) text.resize(text.size() - step.character.size());
+  for (size_t n = 0; n < step.right && text.ends_with(step.character); ++n)
+    text.resize(text.size() - step.character.size());
 }
 
 void apply(const DecodeStripText& step, std::string& text, bool first) {

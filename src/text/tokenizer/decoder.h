@@ -38,8 +38,8 @@ struct DecodeCtc {  // repeated tokens are one
   bool cleanup = false;
 };
 
-using DecodeStep = std::variant<DecodeBytes, DecodeByteFallback, DecodeReplace, DecodeReplaceText, DecodeStrip, DecodeStripText,
-                                DecodeWordPiece, DecodeWordEnd, DecodeCtc>;
+using DecodeStep = std::variant<DecodeBytes, DecodeByteFallback, DecodeReplace, DecodeReplaceText, DecodeStrip,
+                                DecodeStripText, DecodeWordPiece, DecodeWordEnd, DecodeCtc>;
 
 class Decoder {
  public:

@@ -16,15 +16,16 @@ class Pipeline final : public Tokenizer {
   explicit Pipeline(TokenizerParts parts) : parts_(std::move(parts)) {
     std::vector<AddedToken> raw, normal;
     for (AddedToken& token : parts_.added) {
-      // Control tokens are always looked for in the text as given: what the normalizer makes of their neighbourhood must
-      // not decide whether a turn ends.
+      // Control tokens are always looked for in the text as given: what the normalizer makes of their neighbourhood
+      // must not decide whether a turn ends.
       const bool late = token.normalized && !token.control && !parts_.normalizer.empty();
       if (late) token.text = parts_.normalizer.run(token.text);
       (late ? normal : raw).push_back(std::move(token));
     }
     raw_added_ = AddedTokens(std::move(raw));
     normal_added_ = AddedTokens(std::move(normal));
-    summary_ = fmt::format("{}{}{}, {} tokens", parts_.model->name(), parts_.split_name.empty() ? "" : ", pre-tokenizer ", parts_.split_name, size());
+    summary_ = fmt::format("{}{}{}, {} tokens", parts_.model->name(),
+                           parts_.split_name.empty() ? "" : ", pre-tokenizer ", parts_.split_name, size());
   }
 
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override {
@@ -52,8 +53,12 @@ class Pipeline final : public Tokenizer {
   std::string piece(TokenId id, bool with_control) const override { return print(id, with_control, false); }
 
   size_t size() const override { return parts_.vocabulary->size(); }
-  TokenKind kind(TokenId id) const override { return parts_.vocabulary->has(id) ? parts_.vocabulary->kind(id) : TokenKind::kUnused; }
-  std::string_view token_text(TokenId id) const override { return parts_.vocabulary->has(id) ? parts_.vocabulary->text(id) : std::string_view(); }
+  TokenKind kind(TokenId id) const override {
+    return parts_.vocabulary->has(id) ? parts_.vocabulary->kind(id) : TokenKind::kUnused;
+  }
+  std::string_view token_text(TokenId id) const override {
+    return parts_.vocabulary->has(id) ? parts_.vocabulary->text(id) : std::string_view();
+  }
   std::optional<TokenId> find(std::string_view text) const override { return parts_.vocabulary->find(text); }
   const Special& special() const override { return parts_.special; }
   std::string_view summary() const override { return summary_; }
@@ -67,7 +72,8 @@ class Pipeline final : public Tokenizer {
     std::vector<TokenId>& ids;
   };
 
-  void encode_valid(std::string_view text, bool control, std::span<const TextRange> plain, std::vector<TokenId>& ids) const {
+  void encode_valid(std::string_view text, bool control, std::span<const TextRange> plain,
+                    std::vector<TokenId>& ids) const {
     for (const TextPart& part : raw_added_.split(text, control, plain)) {
       if (part.id >= 0) ids.push_back(part.id);
       else encode_part(part.text, part.text.data() == text.data(), ids);
@@ -90,8 +96,10 @@ class Pipeline final : public Tokenizer {
     std::vector<TextRange> plain(options.plain.begin(), options.plain.end());
     size_t next_begin = 0, next_end = 0;
     for (size_t at = 0;;) {
-      for (; next_begin < plain.size() && options.plain[next_begin].begin <= at; ++next_begin) plain[next_begin].begin = repaired.size();
-      for (; next_end < plain.size() && options.plain[next_end].end <= at; ++next_end) plain[next_end].end = repaired.size();
+      for (; next_begin < plain.size() && options.plain[next_begin].begin <= at; ++next_begin)
+        plain[next_begin].begin = repaired.size();
+      for (; next_end < plain.size() && options.plain[next_end].end <= at; ++next_end)
+        plain[next_end].end = repaired.size();
       if (at == text.size()) break;
       const utf8::Decoded c = utf8::decode(text.substr(at));
       if (c.valid) repaired += text.substr(at, c.length);
@@ -111,7 +119,8 @@ class Pipeline final : public Tokenizer {
         if (const auto byte = byte_of_token(vocabulary.text(id))) return std::string(1, static_cast<char>(*byte));
         return {};
       case TokenKind::kUserDefined:
-        if (parts_.decoder.decodes_bytes()) return std::string(vocabulary.text(id));  // added as text, not spelled in bytes
+        if (parts_.decoder.decodes_bytes())
+          return std::string(vocabulary.text(id));  // added as text, not spelled in bytes
         [[fallthrough]];
       default: return parts_.decoder.piece(vocabulary.text(id), first);
     }
@@ -124,6 +133,8 @@ class Pipeline final : public Tokenizer {
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> make_tokenizer(TokenizerParts parts) { return std::make_shared<Pipeline>(std::move(parts)); }
+std::shared_ptr<const Tokenizer> make_tokenizer(TokenizerParts parts) {
+  return std::make_shared<Pipeline>(std::move(parts));
+}
 
 }  // namespace hearth::text

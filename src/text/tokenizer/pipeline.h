@@ -28,7 +28,8 @@ struct TokenizerParts {
 
 std::shared_ptr<const Tokenizer> make_tokenizer(TokenizerParts parts);
 
-// Adds every token after which a generation ends: eos, and the well-known end markers among control and user-defined tokens.
+// Adds every token after which a generation ends: eos, and the well-known end markers among control and user-defined
+// tokens.
 void complete_end_of_generation(const Vocabulary& vocabulary, Tokenizer::Special& special);
 
 // The ids that `special` adds at the front and the end.

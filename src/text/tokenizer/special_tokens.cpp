@@ -9,25 +9,34 @@ namespace {
 
 // Tokens that end a turn or a file in the models that have them, as control or user-defined tokens.
 constexpr std::string_view kEndMarkers[] = {
-    "<|im_end|>",               // ChatML: Qwen, Yi, SmolLM, LFM2
-    "<|eot_id|>",               // Llama 3
-    "<|eom_id|>",               // Llama 3: the message goes on after a tool call
-    "<|eot|>",                  // Llama 4
+    "<|im_end|>",  // ChatML: Qwen, Yi, SmolLM, LFM2
+    "<|eot_id|>",  // Llama 3
+    "<|eom_id|>",  // Llama 3: the message goes on after a tool call
+    "<|eot|>",     // Llama 4
     "<|eom|>",
-    "<|end|>",                  // Phi
-    "<|return|>", "<|call|>",   // gpt-oss
-    "<|flush|>", "<|calls|>",   // Solar Open
-    "<|endoftext|>",            // GPT-2 and many others
-    "<|end_of_text|>",          // Llama 3, Granite
-    "<end_of_turn>",            // Gemma 2, 3
-    "<turn|>", "<|tool_response>",  // Gemma 4
-    "<end_of_utterance>",       // SmolDocling
-    "<EOT>", "▁<EOT>", "[EOT]", "[EOS]",  // CodeLlama, Kimi
-    "<｜end▁of▁sentence｜>",     // DeepSeek
-    "<|END_OF_TURN_TOKEN|>",    // Command R
-    "<|user|>", "<|observation|>",  // GLM: the other side speaks
-    "[e~[",                     // MiniMax
-    "<|fim_pad|>", "<|file_sep|>", "<|repo_name|>",  // Qwen Coder: the next file begins
+    "<|end|>",  // Phi
+    "<|return|>",
+    "<|call|>",  // gpt-oss
+    "<|flush|>",
+    "<|calls|>",        // Solar Open
+    "<|endoftext|>",    // GPT-2 and many others
+    "<|end_of_text|>",  // Llama 3, Granite
+    "<end_of_turn>",    // Gemma 2, 3
+    "<turn|>",
+    "<|tool_response>",    // Gemma 4
+    "<end_of_utterance>",  // SmolDocling
+    "<EOT>",
+    "▁<EOT>",
+    "[EOT]",
+    "[EOS]",                  // CodeLlama, Kimi
+    "<｜end▁of▁sentence｜>",  // DeepSeek
+    "<|END_OF_TURN_TOKEN|>",  // Command R
+    "<|user|>",
+    "<|observation|>",  // GLM: the other side speaks
+    "[e~[",             // MiniMax
+    "<|fim_pad|>",
+    "<|file_sep|>",
+    "<|repo_name|>",  // Qwen Coder: the next file begins
 };
 
 void add_once(std::vector<TokenId>& ids, TokenId id) {
@@ -39,12 +48,14 @@ void add_once(std::vector<TokenId>& ids, TokenId id) {
 void complete_end_of_generation(const Vocabulary& vocabulary, Tokenizer::Special& special) {
   const auto marker = [&](std::string_view text) -> std::optional<TokenId> {
     const auto id = vocabulary.find(text);
-    if (!id || (vocabulary.kind(*id) != TokenKind::kControl && vocabulary.kind(*id) != TokenKind::kUserDefined)) return {};
+    if (!id || (vocabulary.kind(*id) != TokenKind::kControl && vocabulary.kind(*id) != TokenKind::kUserDefined))
+      return {};
     return id;
   };
   if (special.eos) add_once(special.end_of_generation, *special.eos);
   // gpt-oss and Solar close every message of one generation with <|end|>; only these others close the generation.
-  const bool many_messages = (marker("<|return|>") && marker("<|call|>")) || (marker("<|calls|>") && marker("<|flush|>"));
+  const bool many_messages =
+      (marker("<|return|>") && marker("<|call|>")) || (marker("<|calls|>") && marker("<|flush|>"));
   const bool is_glm = marker("[gMASK]").has_value();
   for (const std::string_view text : kEndMarkers) {
     if (text == "<|end|>" && many_messages) continue;

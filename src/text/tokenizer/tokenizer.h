@@ -27,10 +27,10 @@ struct TextRange {
 enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
 struct EncodeOptions {
-  bool add_special = true;      // BOS/EOS/CLS/SEP as the model's own configuration says
-  bool parse_special = false;   // recognise the text of control tokens; false: user text never becomes a control token
-  // With parse_special: ranges in which control tokens are not recognised (the parts of a rendered prompt that came from
-  // users), ascending and disjoint. Everything else about tokenization ignores the borders of ranges.
+  bool add_special = true;     // BOS/EOS/CLS/SEP as the model's own configuration says
+  bool parse_special = false;  // recognise the text of control tokens; false: user text never becomes a control token
+  // With parse_special: ranges in which control tokens are not recognised (the parts of a rendered prompt that came
+  // from users), ascending and disjoint. Everything else about tokenization ignores the borders of ranges.
   std::span<const TextRange> plain = {};
 };
 
@@ -48,7 +48,7 @@ class Tokenizer {
   // unless `with_control`.
   virtual std::string piece(TokenId id, bool with_control = false) const = 0;
 
-  virtual size_t size() const = 0;                           // ids are [0, size)
+  virtual size_t size() const = 0;  // ids are [0, size)
   virtual TokenKind kind(TokenId id) const = 0;
   virtual std::string_view token_text(TokenId id) const = 0;  // as the vocabulary spells it ("Ġthe")
   virtual std::optional<TokenId> find(std::string_view token_text) const = 0;
@@ -56,13 +56,15 @@ class Tokenizer {
   struct Special {
     std::optional<TokenId> bos, eos, pad, unk;
     bool adds_bos = false, adds_eos = false;
-    std::vector<TokenId> end_of_generation;  // every token after which a generation ends (eos, <|im_end|>, <|eot_id|>, ...)
+    std::vector<TokenId>
+        end_of_generation;  // every token after which a generation ends (eos, <|im_end|>, <|eot_id|>, ...)
   };
   virtual const Special& special() const = 0;
   virtual std::string_view summary() const = 0;  // "byte-level BPE, pre-tokenizer llama-bpe, 128256 tokens"
 };
 
-// From the tokenizer.* keys of a GGUF file. Errors: kUnsupported names an unknown model or pre-tokenizer, kBadFile the key.
+// From the tokenizer.* keys of a GGUF file. Errors: kUnsupported names an unknown model or pre-tokenizer, kBadFile the
+// key.
 Result<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const Metadata& meta);
 
 // From the files of a Hugging Face folder: tokenizer.json, else tokenizer.model, else vocab.json + merges.txt, else
@@ -71,8 +73,9 @@ Result<std::shared_ptr<const Tokenizer>> load_gguf_tokenizer(const Metadata& met
 Result<std::shared_ptr<const Tokenizer>> load_tokenizer_folder(const std::string& folder);
 
 // Turns a stream of tokens into text without ever splitting a character: bytes of an incomplete character wait for the
-// rest. Joining all pieces and finish() equals Tokenizer::decode of the whole, with invalid bytes as U+FFFD. With `continues`, the tokens go on from a text
-// before them: the space that some vocabularies put in front of a text is then a space of theirs.
+// rest. Joining all pieces and finish() equals Tokenizer::decode of the whole, with invalid bytes as U+FFFD. With
+// `continues`, the tokens go on from a text before them: the space that some vocabularies put in front of a text is
+// then a space of theirs.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool with_control = false, bool continues = false);

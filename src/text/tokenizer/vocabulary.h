@@ -18,7 +18,9 @@ class Vocabulary {
   void reserve(size_t count) { texts_.reserve(count, count * 8), kinds_.reserve(count); }
   void add(std::string_view text, TokenKind kind, float score = 0);
   void set_kind(TokenId id, TokenKind kind) { kinds_[static_cast<size_t>(id)] = kind; }
-  void build() { texts_.build([](int32_t) { return true; }); }
+  void build() {
+    texts_.build([](int32_t) { return true; });
+  }
 
   size_t size() const { return kinds_.size(); }
   bool has(TokenId id) const { return id >= 0 && static_cast<size_t>(id) < size(); }
@@ -27,7 +29,8 @@ class Vocabulary {
   float score(TokenId id) const { return scores_[static_cast<size_t>(id)]; }
   std::optional<TokenId> find(std::string_view text) const;
 
-  // Whether a model may produce the token from plain text. Control, unknown and byte tokens never come from their spelling.
+  // Whether a model may produce the token from plain text. Control, unknown and byte tokens never come from their
+  // spelling.
   bool spelled_by_text(TokenId id) const {
     return kind(id) == TokenKind::kNormal || kind(id) == TokenKind::kUserDefined || kind(id) == TokenKind::kUnused;
   }
@@ -49,7 +52,9 @@ class VocabularyBuilder {
  public:
   // Errors: an id out of range, or two texts for one id. `where` names the file or key.
   Result<void> set(int64_t id, std::string_view text, TokenKind kind, float score, std::string_view where);
-  bool has(int64_t id) const { return id >= 0 && static_cast<size_t>(id) < rows_.size() && rows_[static_cast<size_t>(id)].set; }
+  bool has(int64_t id) const {
+    return id >= 0 && static_cast<size_t>(id) < rows_.size() && rows_[static_cast<size_t>(id)].set;
+  }
   Vocabulary build() const;
 
  private:

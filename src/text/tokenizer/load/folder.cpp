@@ -29,7 +29,8 @@ std::string find_by_ending(const std::string& folder) {
   std::error_code ignored;
   for (const auto& file : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = file.path().filename().string();
-    if (name.ends_with(".tiktoken") || name.ends_with(".model") || name.find(".model.v") != std::string::npos) found.push_back(file.path().string());
+    if (name.ends_with(".tiktoken") || name.ends_with(".model") || name.find(".model.v") != std::string::npos)
+      found.push_back(file.path().string());
   }
   std::ranges::sort(found);
   return found.empty() ? "" : found[0];
@@ -51,8 +52,11 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer_folder(const std::string
     return loaded;
   }
   if (file_exists(path("tekken.json"))) return load_file(path("tekken.json"), &load_tekken, config);
-  if (const std::string other = find_by_ending(folder); !other.empty()) return load_file(other, &load_model_file, config);
-  return fail(ErrorCode::kNotFound, "{} holds no tokenizer.json, tokenizer.model, vocab.json with merges.txt, tekken.json or *.tiktoken", folder);
+  if (const std::string other = find_by_ending(folder); !other.empty())
+    return load_file(other, &load_model_file, config);
+  return fail(ErrorCode::kNotFound,
+              "{} holds no tokenizer.json, tokenizer.model, vocab.json with merges.txt, tekken.json or *.tiktoken",
+              folder);
 }
 
 }  // namespace hearth::text

@@ -22,7 +22,8 @@ std::optional<std::string> token_text(const Json& file, std::string_view key) {
   const Json* token = file.find(key);
   if (token == nullptr) return {};
   if (token->is_string()) return token->as_string();
-  if (const Json* content = token->find("content"); content != nullptr && content->is_string()) return content->as_string();
+  if (const Json* content = token->find("content"); content != nullptr && content->is_string())
+    return content->as_string();
   return {};
 }
 
@@ -37,7 +38,8 @@ void take_bool(const Json& file, std::string_view key, std::optional<bool>& out)
 Result<AddedToken> added_token(const Json& row, int64_t id) {
   HEARTH_TRY(text, row.text("content"));
   if (id < 0 || id >= static_cast<int64_t>(Vocabulary::kMaxTokens))
-    return fail(ErrorCode::kBadFile, "the added token '{}' has the id {}; ids are 0 to {}", text, id, Vocabulary::kMaxTokens - 1);
+    return fail(ErrorCode::kBadFile, "the added token '{}' has the id {}; ids are 0 to {}", text, id,
+                Vocabulary::kMaxTokens - 1);
   const bool special = row.boolean_or("special", false);
   return AddedToken{.id = static_cast<TokenId>(id),
                     .text = std::move(text),
@@ -67,7 +69,8 @@ Result<void> take_added_decoder(const Json& file, std::vector<AddedToken>& out) 
 Result<void> take_added_map(const Json& file, std::vector<AddedToken>& out) {
   if (!file.is_object()) return {};
   for (const auto& [text, id] : file.as_object()) {
-    if (!id.is_integer()) return fail(ErrorCode::kBadFile, "added_tokens.json: the id of '{}' is {}", text, id.type_name());
+    if (!id.is_integer())
+      return fail(ErrorCode::kBadFile, "added_tokens.json: the id of '{}' is {}", text, id.type_name());
     const bool known = std::ranges::any_of(out, [&](const AddedToken& t) { return t.text == text; });
     if (known) continue;
     Json row = Json::object({{"content", Json(text)}, {"special", Json(true)}});
@@ -122,7 +125,8 @@ Result<FolderConfig> read_folder_config(const std::string& folder) {
   take_bool(config, "add_eos_token", out.adds_eos);
   out.tokenizer_class = config.text_or("tokenizer_class", "");
   if (out.tokenizer_class.ends_with("Fast")) out.tokenizer_class.resize(out.tokenizer_class.size() - 4);
-  if (auto taken = take_added_decoder(config, out.added); !taken) return at(folder + "/tokenizer_config.json", taken.error());
+  if (auto taken = take_added_decoder(config, out.added); !taken)
+    return at(folder + "/tokenizer_config.json", taken.error());
   HEARTH_TRY(added, read_json(folder + "/added_tokens.json"));
   HEARTH_TRY_VOID(take_added_map(added, out.added));
   HEARTH_TRY(generation, read_json(folder + "/generation_config.json"));
@@ -147,7 +151,8 @@ Result<std::vector<AddedToken>> read_added_tokens(const Json& list) {
 Result<void> place_added_tokens(std::vector<AddedToken>& added, const Vocabulary& known, VocabularyBuilder& rows) {
   for (AddedToken& token : added) {
     if (const auto id = known.find(token.text)) token.id = *id;
-    HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, 0, "added tokens"));
+    HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, 0,
+                             "added tokens"));
   }
   return {};
 }
@@ -166,7 +171,8 @@ Result<std::shared_ptr<const Tokenizer>> finish_tokenizer(TokenizerParts parts, 
   take(config.pad, special.pad);
   take(config.unk, special.unk);
   for (const int64_t id : config.end_ids) {
-    if (id < 0 || static_cast<size_t>(id) >= vocabulary.size()) continue;  // config.json may speak of another vocabulary's padding
+    if (id < 0 || static_cast<size_t>(id) >= vocabulary.size())
+      continue;  // config.json may speak of another vocabulary's padding
     special.end_of_generation.push_back(static_cast<TokenId>(id));
     if (!special.eos) special.eos = static_cast<TokenId>(id);
   }

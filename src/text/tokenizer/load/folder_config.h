@@ -14,8 +14,8 @@ struct FolderConfig {
   std::string tokenizer_class;  // "LlamaTokenizer", without "Fast"; may be empty
   std::optional<std::string> bos, eos, pad, unk, cls, sep;
   std::optional<bool> adds_bos, adds_eos;
-  std::vector<AddedToken> added;     // with the ids they claim
-  std::vector<int64_t> end_ids;      // generation_config.json and config.json: eos_token_id, one or several
+  std::vector<AddedToken> added;  // with the ids they claim
+  std::vector<int64_t> end_ids;   // generation_config.json and config.json: eos_token_id, one or several
   std::optional<int64_t> bos_id;
 };
 
@@ -28,7 +28,8 @@ Result<std::vector<AddedToken>> read_added_tokens(const Json& list);
 // Gives every added token its row: the one that has its text already, else the id it claims.
 Result<void> place_added_tokens(std::vector<AddedToken>& added, const Vocabulary& known, VocabularyBuilder& rows);
 
-// Special ids, what is added around texts, end of generation. The parts have vocabulary, model, prefix and suffix by now.
+// Special ids, what is added around texts, end of generation. The parts have vocabulary, model, prefix and suffix by
+// now.
 Result<std::shared_ptr<const Tokenizer>> finish_tokenizer(TokenizerParts parts, const FolderConfig& config);
 
 }  // namespace hearth::text

@@ -29,9 +29,11 @@ Result<MergeList> read_merges(const Json& model) {
       const std::string_view text = merge.as_string();
       const size_t space = text.find(' ');
       if (space == 0 || space == text.npos || space + 1 == text.size() || text.find(' ', space + 1) != text.npos)
-        return fail(ErrorCode::kBadFile, "model.merges: merge {} is '{}', not two tokens with a space between", out.size(), text);
+        return fail(ErrorCode::kBadFile, "model.merges: merge {} is '{}', not two tokens with a space between",
+                    out.size(), text);
       out.emplace_back(text.substr(0, space), text.substr(space + 1));
-    } else if (merge.is_array() && merge.as_array().size() == 2 && merge.as_array()[0].is_string() && merge.as_array()[1].is_string()) {
+    } else if (merge.is_array() && merge.as_array().size() == 2 && merge.as_array()[0].is_string() &&
+               merge.as_array()[1].is_string()) {
       out.emplace_back(merge.as_array()[0].as_string(), merge.as_array()[1].as_string());
     } else {
       return fail(ErrorCode::kBadFile, "model.merges: merge {} is no pair of tokens", out.size());
@@ -68,28 +70,34 @@ Result<std::unique_ptr<Model>> read_unigram(const Json& model, const Vocabulary&
   size_t id = 0;
   for (const Json& row : model.find("vocab")->as_array()) options.scores[id++] = row.as_array()[1].as_number();
   const int64_t unknown = model.integer_or("unk_id", -1);
-  if (unknown < 0 || static_cast<size_t>(unknown) >= id) return fail(ErrorCode::kBadFile, "model.unk_id is {}; the vocabulary has {} pieces", unknown, id);
+  if (unknown < 0 || static_cast<size_t>(unknown) >= id)
+    return fail(ErrorCode::kBadFile, "model.unk_id is {}; the vocabulary has {} pieces", unknown, id);
   options.unknown = static_cast<TokenId>(unknown);
   return make_unigram(vocabulary, std::move(options), true);
 }
 
 // Appends the ids of one special token of a template.
-Result<void> append_special(const Json& template_section, const std::string& name, const Vocabulary& vocabulary, std::vector<TokenId>& ids) {
+Result<void> append_special(const Json& template_section, const std::string& name, const Vocabulary& vocabulary,
+                            std::vector<TokenId>& ids) {
   const Json* specials = template_section.find("special_tokens");
   const Json* special = specials == nullptr ? nullptr : specials->find(name);
   const Json* list = special == nullptr ? nullptr : special->find("ids");
-  if (list == nullptr || !list->is_array()) return fail(ErrorCode::kBadFile, "post_processor: the template names '{}' but gives no ids for it", name);
+  if (list == nullptr || !list->is_array())
+    return fail(ErrorCode::kBadFile, "post_processor: the template names '{}' but gives no ids for it", name);
   for (const Json& id : list->as_array()) {
     if (!id.is_integer() || id.as_integer() < 0 || id.as_integer() >= static_cast<int64_t>(vocabulary.size()))
-      return fail(ErrorCode::kBadFile, "post_processor: an id of '{}' lies outside of the vocabulary of {} tokens", name, vocabulary.size());
+      return fail(ErrorCode::kBadFile, "post_processor: an id of '{}' lies outside of the vocabulary of {} tokens",
+                  name, vocabulary.size());
     ids.push_back(static_cast<TokenId>(id.as_integer()));
   }
   return {};
 }
 
-Result<void> read_template(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix, std::vector<TokenId>& suffix) {
+Result<void> read_template(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix,
+                           std::vector<TokenId>& suffix) {
   const Json* single = section.find("single");
-  if (single == nullptr || !single->is_array()) return fail(ErrorCode::kBadFile, "post_processor.single is missing or no array");
+  if (single == nullptr || !single->is_array())
+    return fail(ErrorCode::kBadFile, "post_processor.single is missing or no array");
   std::vector<TokenId> front, back;
   bool behind_text = false;
   for (const Json& item : single->as_array()) {
@@ -108,7 +116,8 @@ Result<void> read_template(const Json& section, const Vocabulary& vocabulary, st
 }
 
 // BertProcessing and RobertaProcessing: "cls" text "sep", each as [text, id].
-Result<void> read_cls_sep(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix, std::vector<TokenId>& suffix) {
+Result<void> read_cls_sep(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix,
+                          std::vector<TokenId>& suffix) {
   const auto id_of = [&](std::string_view key) -> Result<TokenId> {
     const Json* pair = section.find(key);
     if (pair != nullptr && pair->is_array() && pair->as_array().size() == 2 && pair->as_array()[1].is_integer()) {
@@ -137,10 +146,12 @@ Result<void> read_model_vocabulary(const Json& model, VocabularyBuilder& rows) {
     for (const auto& [text, id] : vocab->as_object()) HEARTH_TRY_VOID(set_row(rows, id, text));
     return {};
   }
-  if (vocab == nullptr || !vocab->is_array()) return fail(ErrorCode::kBadFile, "model.vocab is missing, or neither an object nor an array");
+  if (vocab == nullptr || !vocab->is_array())
+    return fail(ErrorCode::kBadFile, "model.vocab is missing, or neither an object nor an array");
   int64_t id = 0;
   for (const Json& row : vocab->as_array()) {
-    const bool is_pair = row.is_array() && row.as_array().size() == 2 && row.as_array()[0].is_string() && row.as_array()[1].is_number();
+    const bool is_pair =
+        row.is_array() && row.as_array().size() == 2 && row.as_array()[0].is_string() && row.as_array()[1].is_number();
     if (!is_pair || !std::isfinite(row.as_array()[1].as_number()))
       return fail(ErrorCode::kBadFile, "model.vocab: row {} is no [text, score]", id);
     HEARTH_TRY_VOID(rows.set(id++, row.as_array()[0].as_string(), TokenKind::kNormal, 0, "model.vocab"));
@@ -152,7 +163,8 @@ Result<std::unique_ptr<Model>> read_model(const Json& model, const Vocabulary& v
   const std::string type = model_type(model);
   if (type == "BPE") return read_bpe(model, vocabulary, facts);
   if (type == "Unigram") {
-    if (!model.find("vocab")->is_array()) return fail(ErrorCode::kBadFile, "model.vocab of a Unigram model must be an array");
+    if (!model.find("vocab")->is_array())
+      return fail(ErrorCode::kBadFile, "model.vocab of a Unigram model must be an array");
     return read_unigram(model, vocabulary);
   }
   HEARTH_TRY(unknown, unknown_token(model, vocabulary));
@@ -165,15 +177,18 @@ Result<std::unique_ptr<Model>> read_model(const Json& model, const Vocabulary& v
                                       .unknown = *unknown});
 }
 
-Result<void> read_post_processor(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix, std::vector<TokenId>& suffix) {
+Result<void> read_post_processor(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix,
+                                 std::vector<TokenId>& suffix) {
   if (section.is_null()) return {};
   HEARTH_TRY(type, section.text("type"));
   if (type == "ByteLevel") return {};  // moves offsets only
   if (type == "TemplateProcessing") return read_template(section, vocabulary, prefix, suffix);
   if (type == "BertProcessing" || type == "RobertaProcessing") return read_cls_sep(section, vocabulary, prefix, suffix);
-  if (type != "Sequence") return fail(ErrorCode::kUnsupported, "this build does not know the post_processor '{}'", type);
+  if (type != "Sequence")
+    return fail(ErrorCode::kUnsupported, "this build does not know the post_processor '{}'", type);
   const Json* steps = section.find("processors");
-  if (steps == nullptr || !steps->is_array()) return fail(ErrorCode::kBadFile, "post_processor: a Sequence lacks its list 'processors'");
+  if (steps == nullptr || !steps->is_array())
+    return fail(ErrorCode::kBadFile, "post_processor: a Sequence lacks its list 'processors'");
   for (const Json& step : steps->as_array()) HEARTH_TRY_VOID(read_post_processor(step, vocabulary, prefix, suffix));
   return {};
 }

@@ -14,7 +14,8 @@ struct JsonFacts {
 Result<void> read_normalizer(const Json& section, Normalizer& out);
 Result<void> read_pre_tokenizer(const Json& section, PreTokenizer& out, JsonFacts& facts);
 Result<void> read_decoder(const Json& section, Decoder& out);
-Result<void> read_post_processor(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix, std::vector<TokenId>& suffix);
+Result<void> read_post_processor(const Json& section, const Vocabulary& vocabulary, std::vector<TokenId>& prefix,
+                                 std::vector<TokenId>& suffix);
 
 // model.vocab into `rows`, and the model itself once the vocabulary is complete.
 Result<void> read_model_vocabulary(const Json& model, VocabularyBuilder& rows);

@@ -31,7 +31,8 @@ Result<NormalStep> normal_step(const Json& step, const std::string& type) {
   if (type == "StripAccents") return StripAccents{};
   if (type == "Nmt") return NmtNormalizer{};
   if (type == "ByteLevel") return SpellInBytes{};
-  if (type == "Strip") return StripSpaces{.left = step.boolean_or("strip_left", true), .right = step.boolean_or("strip_right", true)};
+  if (type == "Strip")
+    return StripSpaces{.left = step.boolean_or("strip_left", true), .right = step.boolean_or("strip_right", true)};
   if (type == "Prepend") {
     HEARTH_TRY(text, step.text("prepend"));
     return PrependText{std::move(text)};
@@ -71,10 +72,12 @@ Result<SplitBehavior> behavior_of(const Json& step, std::string_view fallback) {
 Result<Metaspace> metaspace(const Json& step) {
   Metaspace out{.mark = step.text_or("replacement", "\xE2\x96\x81"), .split = step.boolean_or("split", true)};
   // Older files say add_prefix_space instead of prepend_scheme.
-  const std::string scheme = step.text_or("prepend_scheme", step.boolean_or("add_prefix_space", true) ? "always" : "never");
+  const std::string scheme =
+      step.text_or("prepend_scheme", step.boolean_or("add_prefix_space", true) ? "always" : "never");
   if (scheme == "never") out.prepend = Metaspace::Prepend::kNever;
   else if (scheme == "first") out.prepend = Metaspace::Prepend::kFirst;
-  else if (scheme != "always") return fail(ErrorCode::kUnsupported, "this build does not know the prepend_scheme '{}'", scheme);
+  else if (scheme != "always")
+    return fail(ErrorCode::kUnsupported, "this build does not know the prepend_scheme '{}'", scheme);
   if (out.mark.empty()) return fail(ErrorCode::kBadFile, "the replacement of a Metaspace is empty");
   return out;
 }
@@ -112,13 +115,17 @@ Result<std::vector<PreStep>> pre_steps(const Json& step, const std::string& type
   }
   if (type == "Whitespace") {
     // \w as Rust's regex defines it: wider than Oniguruma's.
-    HEARTH_TRY(words, split_by(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\s]+)",
-                               SplitBehavior::kRemoved, true));
+    HEARTH_TRY(
+        words,
+        split_by(
+            R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\s]+)",
+            SplitBehavior::kRemoved, true));
     return one(std::move(words));
   }
   if (type == "WhitespaceSplit") return one(PatternSplit{&scan_space, SplitBehavior::kRemoved});
   if (type == "BertPreTokenizer")
-    return std::vector<PreStep>{PatternSplit{&scan_space, SplitBehavior::kRemoved}, PatternSplit{&scan_punctuation, SplitBehavior::kIsolated}};
+    return std::vector<PreStep>{PatternSplit{&scan_space, SplitBehavior::kRemoved},
+                                PatternSplit{&scan_punctuation, SplitBehavior::kIsolated}};
   if (type == "CharDelimiterSplit") {
     HEARTH_TRY(delimiter, step.text("delimiter"));
     return one(PatternSplit{Regex::literal(delimiter), SplitBehavior::kRemoved});
@@ -151,7 +158,9 @@ Result<std::vector<DecodeStep>> decode_steps(const Json& step, const std::string
     const auto right = static_cast<size_t>(std::max<int64_t>(0, step.integer_or("stop", 0)));
     HEARTH_TRY(content, step.text("content"));
     if (!fused) return one(DecodeStrip{std::move(content), left, right});
-    if (right > 0) return fail(ErrorCode::kUnsupported, "a Strip decoder behind Fuse takes from the end of the text, which a stream cannot know");
+    if (right > 0)
+      return fail(ErrorCode::kUnsupported,
+                  "a Strip decoder behind Fuse takes from the end of the text, which a stream cannot know");
     return one(DecodeStripText{std::move(content), left});
   }
   if (type == "Metaspace") {
@@ -163,7 +172,8 @@ Result<std::vector<DecodeStep>> decode_steps(const Json& step, const std::string
   if (type == "WordPiece") return one(DecodeWordPiece{step.text_or("prefix", "##"), step.boolean_or("cleanup", true)});
   if (type == "BPEDecoder") return one(DecodeWordEnd{step.text_or("suffix", "</w>")});
   if (type == "CTC")
-    return one(DecodeCtc{step.text_or("pad_token", "<pad>"), step.text_or("word_delimiter_token", "|"), step.boolean_or("cleanup", true)});
+    return one(DecodeCtc{step.text_or("pad_token", "<pad>"), step.text_or("word_delimiter_token", "|"),
+                         step.boolean_or("cleanup", true)});
   return fail(ErrorCode::kUnsupported, "this build does not know the decoder '{}'", type);
 }
 
@@ -173,7 +183,8 @@ Result<JsonPattern> read_pattern(const Json& step) {
   const Json* pattern = step.find("pattern");
   if (pattern != nullptr && pattern->is_object() && pattern->as_object().size() == 1) {
     const auto& [kind, text] = pattern->as_object()[0];
-    if (text.is_string() && (kind == "String" || kind == "Regex")) return JsonPattern{text.as_string(), kind == "Regex"};
+    if (text.is_string() && (kind == "String" || kind == "Regex"))
+      return JsonPattern{text.as_string(), kind == "Regex"};
   }
   return fail(ErrorCode::kBadFile, "'pattern' must be {{\"String\": text}} or {{\"Regex\": text}}");
 }
@@ -194,7 +205,8 @@ Result<void> read_pre_tokenizer(const Json& section, PreTokenizer& out, JsonFact
     HEARTH_TRY(type, step->text("type"));
     HEARTH_TRY(made, pre_steps(*step, type));
     for (PreStep& pre_step : made) out.add(std::move(pre_step));
-    // Steps behind ByteLevel see the byte alphabet, and the model is fed with it. At the end, bytes themselves are faster.
+    // Steps behind ByteLevel see the byte alphabet, and the model is fed with it. At the end, bytes themselves are
+    // faster.
     if (type == "ByteLevel" && step == steps.back()) facts.byte_level = true;
     else if (type == "ByteLevel") out.add(SpellInBytes{});
     facts.split_name += (facts.split_name.empty() ? "" : "+") + type;

@@ -21,8 +21,8 @@ class Message {
 
   struct Field {
     uint64_t number = 0;
-    uint64_t value = 0;       // varint, or the bits of a fixed field
-    std::string_view bytes;   // of a length-delimited field
+    uint64_t value = 0;      // varint, or the bits of a fixed field
+    std::string_view bytes;  // of a length-delimited field
   };
   // The next field, nothing at the end. Errors: kBadFile for a truncated or unknown wire type.
   Result<std::optional<Field>> next() {
@@ -45,7 +45,8 @@ class Message {
         return field;
       }
       case 5: return fixed(field, 4);
-      default: return fail(ErrorCode::kBadFile, "the SentencePiece model has a field of the unknown wire type {}", tag & 7);
+      default:
+        return fail(ErrorCode::kBadFile, "the SentencePiece model has a field of the unknown wire type {}", tag & 7);
     }
   }
 
@@ -101,8 +102,10 @@ Result<void> read_piece(std::string_view bytes, Spec& out) {
   }
   static constexpr TokenKind kKinds[] = {TokenKind::kNormal,      TokenKind::kUnknown, TokenKind::kControl,
                                          TokenKind::kUserDefined, TokenKind::kUnused,  TokenKind::kByte};
-  if (type < 1 || type > std::size(kKinds)) return fail(ErrorCode::kBadFile, "piece {} has the type {}; types are 1 to 6", out.pieces, type);
-  if (!std::isfinite(score)) return fail(ErrorCode::kBadFile, "the score of piece {} is not a finite number", out.pieces);
+  if (type < 1 || type > std::size(kKinds))
+    return fail(ErrorCode::kBadFile, "piece {} has the type {}; types are 1 to 6", out.pieces, type);
+  if (!std::isfinite(score))
+    return fail(ErrorCode::kBadFile, "the score of piece {} is not a finite number", out.pieces);
   return out.rows.set(out.pieces++, text, kKinds[type - 1], score, "tokenizer.model");
 }
 
@@ -151,14 +154,21 @@ Result<Spec> read_spec(std::string_view bytes) {
   return out;
 }
 
-Result<std::unique_ptr<Model>> make_model(const Spec& spec, const Vocabulary& vocabulary, std::optional<TokenId> unknown) {
+Result<std::unique_ptr<Model>> make_model(const Spec& spec, const Vocabulary& vocabulary,
+                                          std::optional<TokenId> unknown) {
   if (spec.model_type == 2)
     return make_bpe(vocabulary,
-                    {.byte_fallback = spec.byte_fallback, .fuse_unknown = true, .words_start_at_space = true, .keep_user_defined = true, .unknown = unknown},
+                    {.byte_fallback = spec.byte_fallback,
+                     .fuse_unknown = true,
+                     .words_start_at_space = true,
+                     .keep_user_defined = true,
+                     .unknown = unknown},
                     MergeOrder::kByScore);
   if (spec.model_type != 1)
-    return fail(ErrorCode::kUnsupported, "the SentencePiece model has the type {}; this build reads 1 (unigram) and 2 (BPE)", spec.model_type);
-  UnigramOptions options{.unknown = unknown.value_or(0), .byte_fallback = spec.byte_fallback, .favour_user_defined = true};
+    return fail(ErrorCode::kUnsupported,
+                "the SentencePiece model has the type {}; this build reads 1 (unigram) and 2 (BPE)", spec.model_type);
+  UnigramOptions options{
+      .unknown = unknown.value_or(0), .byte_fallback = spec.byte_fallback, .favour_user_defined = true};
   for (TokenId id = 0; vocabulary.has(id); ++id) options.scores.push_back(vocabulary.score(id));
   return make_unigram(vocabulary, std::move(options), false);
 }
@@ -173,11 +183,14 @@ Result<std::shared_ptr<const Tokenizer>> load_sentencepiece(std::string_view byt
   for (AddedToken& token : parts.added) {
     if (const auto id = of_model.find(token.text)) token.id = *id;
     const float score = of_model.has(token.id) ? of_model.score(token.id) : 0;
-    HEARTH_TRY_VOID(spec.rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, score, "added tokens"));
+    HEARTH_TRY_VOID(spec.rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined,
+                                  score, "added tokens"));
   }
   parts.vocabulary = std::make_unique<const Vocabulary>(spec.rows.build());
   const Vocabulary& vocabulary = *parts.vocabulary;
-  const auto known = [&](int64_t id) { return id >= 0 && id < spec.pieces ? std::optional(static_cast<TokenId>(id)) : std::nullopt; };
+  const auto known = [&](int64_t id) {
+    return id >= 0 && id < spec.pieces ? std::optional(static_cast<TokenId>(id)) : std::nullopt;
+  };
   parts.special.bos = known(spec.bos);
   parts.special.eos = known(spec.eos);
   parts.special.pad = known(spec.pad);
@@ -191,8 +204,10 @@ Result<std::shared_ptr<const Tokenizer>> load_sentencepiece(std::string_view byt
                                      .space_is_suffix = spec.space_is_suffix};
   for (TokenId id = 0; vocabulary.has(id); ++id) {
     if (vocabulary.kind(id) == TokenKind::kUserDefined) normalizer.user_defined.emplace_back(vocabulary.text(id));
-    const bool listed = std::ranges::any_of(config.added, [&](const AddedToken& t) { return t.text == vocabulary.text(id); });
-    if (vocabulary.kind(id) == TokenKind::kControl && !listed) parts.added.push_back({.id = id, .text = std::string(vocabulary.text(id)), .control = true});
+    const bool listed =
+        std::ranges::any_of(config.added, [&](const AddedToken& t) { return t.text == vocabulary.text(id); });
+    if (vocabulary.kind(id) == TokenKind::kControl && !listed)
+      parts.added.push_back({.id = id, .text = std::string(vocabulary.text(id)), .control = true});
   }
   std::ranges::sort(normalizer.user_defined, std::greater<>{}, &std::string::size);
   parts.normalizer.add(std::move(normalizer));
@@ -201,7 +216,8 @@ Result<std::shared_ptr<const Tokenizer>> load_sentencepiece(std::string_view byt
   if (spec.add_dummy_prefix && !spec.space_is_suffix) parts.decoder.add(DecodeStripText{" ", 1});
   HEARTH_TRY(model, make_model(spec, vocabulary, parts.special.unk));
   parts.model = std::move(model);
-  // Llama-like vocabularies (BPE) begin texts, T5-like ones (unigram) end them, unless the configuration says otherwise.
+  // Llama-like vocabularies (BPE) begin texts, T5-like ones (unigram) end them, unless the configuration says
+  // otherwise.
   parts.special.adds_bos = spec.model_type == 2;
   parts.special.adds_eos = spec.model_type == 1;
   set_bos_eos(parts);

@@ -24,11 +24,27 @@ struct KnownRanks {
 };
 const KnownRanks kKnown[] = {
     {50256, "r50k", pattern::kGpt2, {{"<|endoftext|>", 50256}}},
-    {50280, "p50k", pattern::kGpt2, {{"<|endoftext|>", 50256}, {"<|fim_prefix|>", 50281}, {"<|fim_middle|>", 50282}, {"<|fim_suffix|>", 50283}}},
-    {100256, "cl100k", kCl100k,
-     {{"<|endoftext|>", 100257}, {"<|fim_prefix|>", 100258}, {"<|fim_middle|>", 100259}, {"<|fim_suffix|>", 100260}, {"<|endofprompt|>", 100276}}},
+    {50280,
+     "p50k",
+     pattern::kGpt2,
+     {{"<|endoftext|>", 50256}, {"<|fim_prefix|>", 50281}, {"<|fim_middle|>", 50282}, {"<|fim_suffix|>", 50283}}},
+    {100256,
+     "cl100k",
+     kCl100k,
+     {{"<|endoftext|>", 100257},
+      {"<|fim_prefix|>", 100258},
+      {"<|fim_middle|>", 100259},
+      {"<|fim_suffix|>", 100260},
+      {"<|endofprompt|>", 100276}}},
     {199998, "o200k", pattern::kO200k, {{"<|endoftext|>", 199999}, {"<|endofprompt|>", 200018}}},
-    {128000, "llama3", pattern::kLlama3, {{"<|begin_of_text|>", 128000}, {"<|end_of_text|>", 128001}, {"<|start_header_id|>", 128006}, {"<|end_header_id|>", 128007}, {"<|eot_id|>", 128009}}},
+    {128000,
+     "llama3",
+     pattern::kLlama3,
+     {{"<|begin_of_text|>", 128000},
+      {"<|end_of_text|>", 128001},
+      {"<|start_header_id|>", 128006},
+      {"<|end_header_id|>", 128007},
+      {"<|eot_id|>", 128009}}},
     {151643, "qwen", pattern::kQwen2, {{"<|endoftext|>", 151643}, {"<|im_start|>", 151644}, {"<|im_end|>", 151645}}},
     {163584, "kimi-k2", {}, {}},  // its pattern is the row of that name in gguf_pre
 };
@@ -46,7 +62,8 @@ Result<void> read_ranks(std::string_view text, VocabularyBuilder& rows, size_t& 
     int64_t rank = -1;
     const char* end = row.data() + row.size();
     const auto [stop, error] = std::from_chars(row.data() + space + 1, end, rank);
-    if (error != std::errc() || stop != end || rank < 0) return fail(ErrorCode::kBadFile, "line {}: '{}' is no rank", line, row.substr(space + 1));
+    if (error != std::errc() || stop != end || rank < 0)
+      return fail(ErrorCode::kBadFile, "line {}: '{}' is no rank", line, row.substr(space + 1));
     HEARTH_TRY_VOID(rows.set(rank, *bytes, TokenKind::kNormal, 0, "ranks"));
     ++count;
   }
@@ -91,14 +108,19 @@ Result<std::shared_ptr<const Tokenizer>> load_tiktoken(std::string_view text, co
   HEARTH_TRY_VOID(read_ranks(text, rows, count));
   const auto known = std::ranges::find(kKnown, count, &KnownRanks::count);
   if (known == std::end(kKnown))
-    return fail(ErrorCode::kUnsupported, "a rank file of {} ranks is none this build knows the splitting pattern of; the folder needs a tokenizer.json", count);
+    return fail(
+        ErrorCode::kUnsupported,
+        "a rank file of {} ranks is none this build knows the splitting pattern of; the folder needs a tokenizer.json",
+        count);
   TokenizerParts parts;
   parts.added = config.added;
   for (const auto& [special, id] : known->specials)
-    if (!special.empty() && std::ranges::none_of(parts.added, [&](const AddedToken& t) { return t.id == id || t.text == special; }))
+    if (!special.empty() &&
+        std::ranges::none_of(parts.added, [&](const AddedToken& t) { return t.id == id || t.text == special; }))
       parts.added.push_back({.id = id, .text = std::string(special), .control = true});
   for (const AddedToken& token : parts.added)
-    HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, 0, "added tokens"));
+    HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, 0,
+                             "added tokens"));
   HEARTH_TRY_VOID(finish_ranks(parts, rows));
   HEARTH_TRY(words, words_of(*known));
   parts.pre_tokenizer = std::move(words);
@@ -116,13 +138,15 @@ Result<std::shared_ptr<const Tokenizer>> load_tekken(std::string_view text, cons
   HEARTH_TRY(file, Json::parse(text));
   const Json* settings = file.find("config");
   const Json* vocab = file.find("vocab");
-  if (settings == nullptr || vocab == nullptr || !vocab->is_array()) return fail(ErrorCode::kBadFile, "tekken.json needs 'config' and the array 'vocab'");
+  if (settings == nullptr || vocab == nullptr || !vocab->is_array())
+    return fail(ErrorCode::kBadFile, "tekken.json needs 'config' and the array 'vocab'");
   HEARTH_TRY(pattern, settings->text("pattern"));
   HEARTH_TRY(specials, settings->integer("default_num_special_tokens"));
   HEARTH_TRY(total, settings->integer("default_vocab_size"));
   if (specials < 3 || total <= specials || total > static_cast<int64_t>(Vocabulary::kMaxTokens) ||
       total - specials > static_cast<int64_t>(vocab->as_array().size()))
-    return fail(ErrorCode::kBadFile, "tekken.json: {} tokens with {} special ones do not fit a vocab of {}", total, specials, vocab->as_array().size());
+    return fail(ErrorCode::kBadFile, "tekken.json: {} tokens with {} special ones do not fit a vocab of {}", total,
+                specials, vocab->as_array().size());
   TokenizerParts parts;
   VocabularyBuilder rows;
   // Early files name no special tokens; their first three are always these.
@@ -135,15 +159,19 @@ Result<std::shared_ptr<const Tokenizer>> load_tekken(std::string_view text, cons
     for (const Json& token : named->as_array()) {
       HEARTH_TRY(rank, token.integer("rank"));
       HEARTH_TRY(name, token.text("token_str"));
-      if (rank < 0 || rank >= specials) return fail(ErrorCode::kBadFile, "tekken.json: the special token '{}' has the rank {}", name, rank);
+      if (rank < 0 || rank >= specials)
+        return fail(ErrorCode::kBadFile, "tekken.json: the special token '{}' has the rank {}", name, rank);
       parts.added[static_cast<size_t>(rank)].text = name;
     }
-  for (const AddedToken& token : parts.added) HEARTH_TRY_VOID(rows.set(token.id, token.text, TokenKind::kControl, 0, "tekken.json"));
+  for (const AddedToken& token : parts.added)
+    HEARTH_TRY_VOID(rows.set(token.id, token.text, TokenKind::kControl, 0, "tekken.json"));
   for (int64_t rank = 0; rank < total - specials; ++rank) {
     const Json& row = vocab->as_array()[static_cast<size_t>(rank)];
     HEARTH_TRY(encoded, row.text("token_bytes"));
     HEARTH_TRY(bytes, decode_base64(encoded));
-    if (row.integer_or("rank", -1) != rank) return fail(ErrorCode::kBadFile, "tekken.json: row {} of vocab has the rank {}", rank, row.integer_or("rank", -1));
+    if (row.integer_or("rank", -1) != rank)
+      return fail(ErrorCode::kBadFile, "tekken.json: row {} of vocab has the rank {}", rank,
+                  row.integer_or("rank", -1));
     HEARTH_TRY_VOID(rows.set(specials + rank, bytes, TokenKind::kNormal, 0, "tekken.json"));
   }
   HEARTH_TRY_VOID(finish_ranks(parts, rows));

@@ -17,11 +17,13 @@ const Json& section(const Json& file, std::string_view key) {
 }
 
 // The vocabulary of the model plus the added tokens, which get their final ids here.
-Result<std::unique_ptr<const Vocabulary>> complete_vocabulary(VocabularyBuilder rows, std::vector<AddedToken>& added, const Json& model) {
+Result<std::unique_ptr<const Vocabulary>> complete_vocabulary(VocabularyBuilder rows, std::vector<AddedToken>& added,
+                                                              const Json& model) {
   const Vocabulary of_model = rows.build();
   HEARTH_TRY_VOID(place_added_tokens(added, of_model, rows));
   auto out = std::make_unique<Vocabulary>(rows.build());
-  if (const auto unknown = out->find(model.text_or("unk_token", "")); unknown && out->kind(*unknown) != TokenKind::kUserDefined)
+  if (const auto unknown = out->find(model.text_or("unk_token", ""));
+      unknown && out->kind(*unknown) != TokenKind::kUserDefined)
     out->set_kind(*unknown, TokenKind::kUnknown);
   if (model.boolean_or("byte_fallback", false))
     for (int b = 0; b < 256; ++b)
@@ -37,7 +39,8 @@ Result<MergeList> read_merges_txt(std::string_view text) {
     if (row.ends_with('\r')) row.remove_suffix(1);
     if (row.empty() || (line == 1 && row.starts_with("#version"))) continue;
     const size_t space = row.find(' ');
-    if (space == 0 || space == row.npos || space + 1 == row.size()) return fail(ErrorCode::kBadFile, "merges.txt:{}: '{}' is no pair of tokens", line, row);
+    if (space == 0 || space == row.npos || space + 1 == row.size())
+      return fail(ErrorCode::kBadFile, "merges.txt:{}: '{}' is no pair of tokens", line, row);
     out.emplace_back(row.substr(0, space), row.substr(space + 1));
   }
   return out;
@@ -69,12 +72,15 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer_json(std::string_view te
   return finish_tokenizer(std::move(parts), config);
 }
 
-Result<std::shared_ptr<const Tokenizer>> load_vocab_merges(std::string_view vocab_json, std::string_view merges_txt, const FolderConfig& config) {
+Result<std::shared_ptr<const Tokenizer>> load_vocab_merges(std::string_view vocab_json, std::string_view merges_txt,
+                                                           const FolderConfig& config) {
   // The pair does not say how words are cut; the class of the tokenizer does.
   const bool is_qwen = config.tokenizer_class.starts_with("Qwen");
   static constexpr std::string_view kLikeGpt2[] = {"", "GPT2Tokenizer", "CodeGenTokenizer", "GPTNeoXTokenizer"};
   if (!is_qwen && std::ranges::find(kLikeGpt2, config.tokenizer_class) == std::end(kLikeGpt2))
-    return fail(ErrorCode::kUnsupported, "vocab.json and merges.txt of a {} cannot be read; the folder needs a tokenizer.json", config.tokenizer_class);
+    return fail(ErrorCode::kUnsupported,
+                "vocab.json and merges.txt of a {} cannot be read; the folder needs a tokenizer.json",
+                config.tokenizer_class);
   HEARTH_TRY(vocab, Json::parse(vocab_json));
   VocabularyBuilder rows;
   HEARTH_TRY_VOID(read_model_vocabulary(Json::object({{"vocab", std::move(vocab)}}), rows));

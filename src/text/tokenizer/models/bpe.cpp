@@ -42,7 +42,9 @@ class PairTable {
     uint64_t key = kEmpty;
     Merge merge;
   };
-  static uint64_t pack(TokenId left, TokenId right) { return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right); }
+  static uint64_t pack(TokenId left, TokenId right) {
+    return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+  }
   size_t slot_of(uint64_t key) const { return (key * 0x9E3779B97F4A7C15 >> 32) & mask_; }
   size_t mask_;
   std::vector<Slot> slots_;
@@ -64,7 +66,8 @@ class Speller {
     for (int b = 0; b < 256; ++b) {
       const char byte = static_cast<char>(b);
       byte_symbols_[static_cast<size_t>(b)] = words_.find({&byte, 1});
-      byte_tokens_[static_cast<size_t>(b)] = options.byte_fallback ? vocabulary.byte_token(static_cast<uint8_t>(b)) : -1;
+      byte_tokens_[static_cast<size_t>(b)] =
+          options.byte_fallback ? vocabulary.byte_token(static_cast<uint8_t>(b)) : -1;
     }
   }
 
@@ -79,7 +82,8 @@ class Speller {
       uint32_t end = starts_as_bytes() ? i + 1 : static_cast<uint32_t>(i + char_length(word[i]));
       TokenId id = plain_bytes ? byte_symbols_[static_cast<uint8_t>(word[i])] : symbol(word, i, end);
       if (options_.keep_user_defined)
-        user_defined_.prefixes(word.substr(i), [&](size_t length, TokenId kept) { end = static_cast<uint32_t>(i + length), id = kept; });
+        user_defined_.prefixes(
+            word.substr(i), [&](size_t length, TokenId kept) { end = static_cast<uint32_t>(i + length), id = kept; });
       symbols.push_back({id, i, end});
       i = end;
     }
@@ -102,13 +106,15 @@ class Speller {
   TokenId symbol(std::string_view word, size_t begin, size_t end) const {
     const std::string_view text = word.substr(begin, end - begin);
     if (options_.word_end.empty() && options_.word_inside.empty()) return words_.find(text);
-    return words_.find((begin == 0 ? "" : options_.word_inside) + std::string(text) + (end == word.size() ? options_.word_end : ""));
+    return words_.find((begin == 0 ? "" : options_.word_inside) + std::string(text) +
+                       (end == word.size() ? options_.word_end : ""));
   }
 
   ByteTrie user_defined_trie() const {
     std::vector<std::pair<std::string_view, int32_t>> entries;
     for (TokenId id = 0; vocabulary_.has(id); ++id)
-      if (is_user_defined(id) && words_.find(vocabulary_.text(id)) == id) entries.emplace_back(vocabulary_.text(id), id);
+      if (is_user_defined(id) && words_.find(vocabulary_.text(id)) == id)
+        entries.emplace_back(vocabulary_.text(id), id);
     return ByteTrie(std::move(entries));
   }
 
@@ -166,7 +172,10 @@ class Bpe final : public Model {
  public:
   template <class MakeRules>
   Bpe(const Vocabulary& vocabulary, BpeOptions options, MakeRules make_rules)
-      : options_(std::move(options)), speller_(vocabulary, options_), rules_(make_rules(speller_)), owner_(WordCache::new_owner()) {
+      : options_(std::move(options)),
+        speller_(vocabulary, options_),
+        rules_(make_rules(speller_)),
+        owner_(WordCache::new_owner()) {
     if (options_.words_start_at_space) cuts_ = bytes_before_words(vocabulary);
   }
 
@@ -175,7 +184,8 @@ class Bpe final : public Model {
   void encode(std::string_view text, std::vector<TokenId>& ids) const override {
     if (!options_.words_start_at_space) return encode_word(text, ids);
     size_t begin = 0;
-    for (size_t i = text.find(kSpaceMark); i != std::string_view::npos; i = text.find(kSpaceMark, i + kSpaceMark.size())) {
+    for (size_t i = text.find(kSpaceMark); i != std::string_view::npos;
+         i = text.find(kSpaceMark, i + kSpaceMark.size())) {
       if (i == begin || !cuts_[static_cast<uint8_t>(text[i - 1])]) continue;
       encode_word(text.substr(begin, i - begin), ids);
       begin = i;
@@ -248,7 +258,8 @@ std::vector<uint32_t> ranks_by(MergeOrder order, const Vocabulary& vocabulary) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> make_bpe(const Vocabulary& vocabulary, BpeOptions options, const MergeList& merges, std::string_view where) {
+Result<std::unique_ptr<Model>> make_bpe(const Vocabulary& vocabulary, BpeOptions options, const MergeList& merges,
+                                        std::string_view where) {
   PairTable table(merges.size());
   std::string merged;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
@@ -258,8 +269,11 @@ Result<std::unique_ptr<Model>> make_bpe(const Vocabulary& vocabulary, BpeOptions
     else merged.assign(left).append(right);
     const auto a = vocabulary.find(left), b = vocabulary.find(right), ab = vocabulary.find(merged);
     if (!a || !b || !ab)
-      return fail(ErrorCode::kBadFile, "{}: merge {} ('{}' + '{}') needs the token '{}', which the vocabulary lacks", where, rank, left,
-                  right, !a ? left : !b ? right : std::string_view(merged));
+      return fail(ErrorCode::kBadFile, "{}: merge {} ('{}' + '{}') needs the token '{}', which the vocabulary lacks",
+                  where, rank, left, right,
+                  !a   ? left
+                  : !b ? right
+                       : std::string_view(merged));
     if (vocabulary.spelled_by_text(*ab)) table.add(*a, *b, {static_cast<uint32_t>(rank), *ab});
   }
   decide_cutting(vocabulary, options);

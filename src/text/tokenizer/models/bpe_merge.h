@@ -19,7 +19,7 @@ struct Merge {
 };
 
 struct Symbol {
-  TokenId id;  // -1: no token spells it
+  TokenId id;           // -1: no token spells it
   uint32_t begin, end;  // bytes of the word
   // While merging: the rank of this symbol with its right neighbour, the token they make, and the neighbours.
   uint32_t rank = kNoMerge;

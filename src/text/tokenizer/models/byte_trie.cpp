@@ -26,7 +26,8 @@ ByteTrie::ByteTrie(std::vector<std::pair<std::string_view, int32_t>> entries) {
       begin = behind;
     }
   }
-  for (uint32_t i = 0; i < nodes_[0].children; ++i) root_[nodes_[nodes_[0].first_child + i].label] = nodes_[0].first_child + i;
+  for (uint32_t i = 0; i < nodes_[0].children; ++i)
+    root_[nodes_[nodes_[0].first_child + i].label] = nodes_[0].first_child + i;
 }
 
 size_t ByteTrie::next_start(std::string_view text, size_t from) const {

@@ -14,7 +14,8 @@ namespace {
 ByteTrie trie_of(const Vocabulary& vocabulary) {
   std::vector<std::pair<std::string_view, int32_t>> entries;
   for (TokenId id = 0; vocabulary.has(id); ++id) {
-    const bool usable = vocabulary.spelled_by_text(id) && vocabulary.kind(id) != TokenKind::kUnused && !vocabulary.text(id).empty();
+    const bool usable =
+        vocabulary.spelled_by_text(id) && vocabulary.kind(id) != TokenKind::kUnused && !vocabulary.text(id).empty();
     if (usable && vocabulary.find(vocabulary.text(id)) == id) entries.emplace_back(vocabulary.text(id), id);
   }
   return ByteTrie(std::move(entries));
@@ -23,7 +24,8 @@ ByteTrie trie_of(const Vocabulary& vocabulary) {
 template <class Score>
 class Unigram final : public Model {
  public:
-  Unigram(const Vocabulary& vocabulary, UnigramOptions options) : vocabulary_(vocabulary), options_(std::move(options)), trie_(trie_of(vocabulary)) {
+  Unigram(const Vocabulary& vocabulary, UnigramOptions options)
+      : vocabulary_(vocabulary), options_(std::move(options)), trie_(trie_of(vocabulary)) {
     auto lowest = std::numeric_limits<Score>::max();
     for (TokenId id = 0; vocabulary.has(id); ++id) {
       if (vocabulary.kind(id) != TokenKind::kNormal) continue;
@@ -67,7 +69,9 @@ class Unigram final : public Model {
     bool has_single = false;
     trie_.prefixes(text.substr(at), [&](size_t length, TokenId id) {
       const bool favoured = options_.favour_user_defined && vocabulary_.kind(id) == TokenKind::kUserDefined;
-      offer(length, id, favoured ? static_cast<Score>(static_cast<double>(static_cast<Score>(length) * highest_) - 0.1) : score(id));
+      offer(
+          length, id,
+          favoured ? static_cast<Score>(static_cast<double>(static_cast<Score>(length) * highest_) - 0.1) : score(id));
       has_single = has_single || length == one;
     });
     if (!has_single) offer(one, -1, unknown_score_);

@@ -1,6 +1,6 @@
 #pragma once
-// Unigram: of all ways to write a text with the pieces of the vocabulary, the one with the highest sum of scores (Viterbi;
-// Kudo 2018).  Linear in the text.
+// Unigram: of all ways to write a text with the pieces of the vocabulary, the one with the highest sum of scores
+// (Viterbi; Kudo 2018).  Linear in the text.
 #include <memory>
 
 #include "text/tokenizer/models/model.h"
@@ -17,7 +17,8 @@ struct UnigramOptions {
   std::vector<double> scores = {};  // per token
 };
 
-// Keeps a reference to `vocabulary`. SentencePiece adds scores as floats, Hugging Face as doubles: ties fall differently.
+// Keeps a reference to `vocabulary`. SentencePiece adds scores as floats, Hugging Face as doubles: ties fall
+// differently.
 std::unique_ptr<Model> make_unigram(const Vocabulary& vocabulary, UnigramOptions options, bool double_precision);
 
 }  // namespace hearth::text

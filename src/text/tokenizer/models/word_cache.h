@@ -1,6 +1,6 @@
 #pragma once
-// What each thread remembers of the words it encoded: a direct-mapped table of short words with few tokens, shared by all
-// tokenizers of the thread (entries name their owner).  512 KiB per thread that tokenizes.
+// What each thread remembers of the words it encoded: a direct-mapped table of short words with few tokens, shared by
+// all tokenizers of the thread (entries name their owner).  512 KiB per thread that tokenizes.
 #include <atomic>
 #include <cstring>
 #include <memory>

@@ -10,7 +10,8 @@ namespace {
 
 class WordPiece final : public Model {
  public:
-  WordPiece(const Vocabulary& vocabulary, WordPieceOptions options) : vocabulary_(vocabulary), options_(std::move(options)) {
+  WordPiece(const Vocabulary& vocabulary, WordPieceOptions options)
+      : vocabulary_(vocabulary), options_(std::move(options)) {
     for (TokenId id = 0; vocabulary.has(id); ++id) longest_ = std::max(longest_, vocabulary.text(id).size());
   }
 
@@ -31,6 +32,8 @@ class WordPiece final : public Model {
 
  private:
   size_t take_piece(std::string_view text, std::string_view prefix, std::vector<TokenId>& ids) const {
+    // A mark in the text itself must not pass for the mark of a word's first piece.
+    if (prefix.empty() && !options_.word_start.empty() && text.starts_with(options_.word_start)) return 0;
     std::string wanted(prefix);
     wanted += text.substr(0, longest_);
     for (; wanted.size() > prefix.size(); wanted.pop_back()) {
@@ -49,7 +52,8 @@ class WordPiece final : public Model {
 
 class WordLevel final : public Model {
  public:
-  WordLevel(const Vocabulary& vocabulary, std::optional<TokenId> unknown) : vocabulary_(vocabulary), unknown_(unknown) {}
+  WordLevel(const Vocabulary& vocabulary, std::optional<TokenId> unknown)
+      : vocabulary_(vocabulary), unknown_(unknown) {}
   std::string_view name() const override { return "word level"; }
   void encode(std::string_view word, std::vector<TokenId>& ids) const override {
     const auto id = vocabulary_.find(word);

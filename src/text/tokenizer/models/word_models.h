@@ -11,7 +11,7 @@ namespace hearth::text {
 struct WordPieceOptions {
   std::string word_start = {};   // in front of the first piece of a word ("▁" in GGUF)
   std::string word_inside = {};  // in front of every other piece ("##" in Hugging Face files)
-  size_t max_characters = 100;  // longer words are unknown
+  size_t max_characters = 100;   // longer words are unknown
   TokenId unknown = 0;
 };
 

@@ -55,7 +55,9 @@ std::string apply(const ReplaceAll& step, std::string text) {
     if (!match) break;
     out.append(text, kept, match->begin - kept).append(step.content);
     kept = match->end;
-    from = match->end != match->begin ? match->end : match->end < text.size() ? match->end + char_length(text[match->end]) : text.size() + 1;
+    from = match->end != match->begin ? match->end
+           : match->end < text.size() ? match->end + char_length(text[match->end])
+                                      : text.size() + 1;
   }
   return out.append(text, kept);
 }
@@ -79,7 +81,8 @@ std::string apply(const BertNormalizer& step, std::string text) {
   out.reserve(text.size());
   for_each_char(text, [&](char32_t c, std::string_view bytes) {
     const bool space = (char_class(c) & kSpace) != 0;
-    const bool dropped = c == 0 || c == 0xFFFD || ((char_class(c) & kOther) != 0 && c != '\t' && c != '\n' && c != '\r');
+    const bool dropped =
+        c == 0 || c == 0xFFFD || ((char_class(c) & kOther) != 0 && c != '\t' && c != '\n' && c != '\r');
     if (step.clean_text && dropped) return;
     if (step.clean_text && space) out += ' ';
     else if (step.surround_ideographs && is_ideograph(c)) out.append(" ").append(bytes).append(" ");
@@ -95,8 +98,8 @@ std::string apply(const NmtNormalizer&, std::string text) {
     return (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
   };
   const auto blank = [](char32_t c) {
-    return c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 ||
-           c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+    return c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
+           c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
   };
   std::string out;
   for_each_char(text, [&](char32_t c, std::string_view bytes) {
@@ -108,7 +111,9 @@ std::string apply(const NmtNormalizer&, std::string text) {
 
 std::string apply(const SpellInBytes&, std::string text) { return spell_bytes(text); }
 
-std::string apply(const std::shared_ptr<const PrecompiledMap>& map, std::string text) { return map ? map->apply_by_grapheme(text) : text; }
+std::string apply(const std::shared_ptr<const PrecompiledMap>& map, std::string text) {
+  return map ? map->apply_by_grapheme(text) : text;
+}
 
 // What stands at the front of the text, after the character map: how many bytes it took, and what they became.
 PrecompiledMap::Hit next_normalized(const SentencePieceNormalizer& step, std::string_view text) {

@@ -39,8 +39,9 @@ struct SentencePieceNormalizer {
   std::vector<std::string> user_defined = {};  // sorted by falling length
 };
 
-using NormalStep = std::variant<NormalForm, Lowercase, StripAccents, StripSpaces, ReplaceAll, ReplaceText, PrependText, BertNormalizer,
-                                NmtNormalizer, SpellInBytes, std::shared_ptr<const PrecompiledMap>, SentencePieceNormalizer>;
+using NormalStep =
+    std::variant<NormalForm, Lowercase, StripAccents, StripSpaces, ReplaceAll, ReplaceText, PrependText, BertNormalizer,
+                 NmtNormalizer, SpellInBytes, std::shared_ptr<const PrecompiledMap>, SentencePieceNormalizer>;
 
 class Normalizer {
  public:

@@ -22,8 +22,10 @@ Result<std::shared_ptr<const PrecompiledMap>> PrecompiledMap::parse(std::string_
   if (bytes.empty()) return nullptr;
   uint32_t trie_bytes = 0;
   if (bytes.size() >= sizeof trie_bytes) std::memcpy(&trie_bytes, bytes.data(), sizeof trie_bytes);
-  if (bytes.size() < sizeof trie_bytes || trie_bytes > bytes.size() - sizeof trie_bytes || trie_bytes % 4 != 0 || trie_bytes == 0)
-    return fail(ErrorCode::kBadFile, "precompiled_charsmap of {} bytes claims a trie of {} bytes", bytes.size(), trie_bytes);
+  if (bytes.size() < sizeof trie_bytes || trie_bytes > bytes.size() - sizeof trie_bytes || trie_bytes % 4 != 0 ||
+      trie_bytes == 0)
+    return fail(ErrorCode::kBadFile, "precompiled_charsmap of {} bytes claims a trie of {} bytes", bytes.size(),
+                trie_bytes);
   auto map = std::make_shared<PrecompiledMap>();
   map->units_.resize(trie_bytes / 4);
   std::memcpy(map->units_.data(), bytes.data() + 4, trie_bytes);
@@ -70,9 +72,7 @@ std::string PrecompiledMap::apply_by_grapheme(std::string_view text) const {
   constexpr size_t kShort = 6;  // bytes: longer graphemes are never looked up as a whole
   std::string out;
   out.reserve(text.size());
-  const auto append = [&](std::string_view part) {
-    out += first_hit(part).value_or(part);
-  };
+  const auto append = [&](std::string_view part) { out += first_hit(part).value_or(part); };
   const char *p = text.data(), *const end = p + text.size();
   while (p != end) {
     const char* grapheme = p;
@@ -80,7 +80,9 @@ std::string PrecompiledMap::apply_by_grapheme(std::string_view text) const {
     for (utf8proc_int32_t state = 0; p != end;) {
       const char* next = p;
       const char32_t c = take_char(next);
-      if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous), static_cast<utf8proc_int32_t>(c), &state)) break;
+      if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous), static_cast<utf8proc_int32_t>(c),
+                                           &state))
+        break;
       previous = c;
       p = next;
     }

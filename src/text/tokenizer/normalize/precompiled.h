@@ -1,6 +1,7 @@
 #pragma once
-// SentencePiece's precompiled_charsmap: a double-array trie (darts-clone) from character sequences to their replacements.
-// Layout: uint32 size of the trie in bytes, the trie's uint32 units, then the replacements, each ended by a zero byte.
+// SentencePiece's precompiled_charsmap: a double-array trie (darts-clone) from character sequences to their
+// replacements. Layout: uint32 size of the trie in bytes, the trie's uint32 units, then the replacements, each ended by
+// a zero byte.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,7 +22,8 @@ class PrecompiledMap {
     size_t length;  // bytes of the text that are replaced
     std::string_view replacement;
   };
-  // The longest sequence at the front of `text`; offsets are verified at every step, so that a hostile map cannot read outside.
+  // The longest sequence at the front of `text`; offsets are verified at every step, so that a hostile map cannot read
+  // outside.
   std::optional<Hit> longest_prefix(std::string_view text) const;
 
   // As Hugging Face applies it: grapheme by grapheme, short graphemes as a whole first, then character by character.

@@ -20,7 +20,8 @@ std::vector<std::string> pieces_of(std::string_view name, std::string_view text)
 }
 
 TEST(GgufPre, every_row_compiles_and_loses_no_byte) {
-  const std::string text = "Hello, World!  it's 12345 ½ x\r\n\n\t日本語テスト한국어 don'T ДА कखग\u0301 <sentinel:7> 😀 end  ";
+  const std::string text =
+      "Hello, World!  it's 12345 ½ x\r\n\n\t日本語テスト한국어 don'T ДА कखग\u0301 <sentinel:7> 😀 end  ";
   std::set<std::string_view> names;
   for (const GgufPre& row : gguf_pre_tokenizers())
     for (const std::string_view name : row.names) {

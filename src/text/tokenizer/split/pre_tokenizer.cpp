@@ -90,14 +90,17 @@ void apply_regex(const Regex& regex, std::string_view text, Joiner& joiner) {
     joiner.range(match->begin, match->end, true);
     gap = match->end;
     // An empty match cuts; the search goes on one character further.
-    from = match->end != match->begin ? match->end : match->end < text.size() ? match->end + char_length(text[match->end]) : text.size() + 1;
+    from = match->end != match->begin ? match->end
+           : match->end < text.size() ? match->end + char_length(text[match->end])
+                                      : text.size() + 1;
   }
   joiner.range(gap, text.size(), false);
 }
 
 void apply(const PatternSplit& split, std::string_view text, bool, PieceSink& sink) {
   const auto* scanner = std::get_if<Scanner>(&split.pattern);
-  if (scanner != nullptr && split.behavior == SplitBehavior::kIsolated && !split.invert) return isolate(*scanner, text, sink);
+  if (scanner != nullptr && split.behavior == SplitBehavior::kIsolated && !split.invert)
+    return isolate(*scanner, text, sink);
   Joiner joiner(split, text, sink);
   if (scanner != nullptr) apply_scanner(*scanner, text, joiner);
   else apply_regex(std::get<Regex>(split.pattern), text, joiner);
@@ -114,7 +117,8 @@ void apply(const SpellInBytes&, std::string_view text, bool, PieceSink& sink) { 
 void apply(const Metaspace& step, std::string_view text, bool at_start, PieceSink& sink) {
   std::string marked;
   marked.reserve(text.size() + text.size() / 4 + step.mark.size());
-  const bool prepends = step.prepend == Metaspace::Prepend::kAlways || (step.prepend == Metaspace::Prepend::kFirst && at_start);
+  const bool prepends =
+      step.prepend == Metaspace::Prepend::kAlways || (step.prepend == Metaspace::Prepend::kFirst && at_start);
   if (prepends && !text.starts_with(' ') && !text.starts_with(step.mark)) marked = step.mark;
   for (const char c : text) {
     if (c == ' ') marked += step.mark;
@@ -168,16 +172,17 @@ void PreTokenizer::add(PreStep step) { steps_.push_back(std::move(step)); }
 void PreTokenizer::run(size_t step, std::string_view text, bool at_start, PieceSink& sink) const {
   if (step == steps_.size()) return sink.piece(text);
   struct Next final : PieceSink {
-    Next(const PreTokenizer& owner, size_t step, bool at_start, PieceSink& sink) : owner(owner), step(step), at_start(at_start), sink(sink) {}
-    void piece(std::string_view text) override {
-      owner.run(step, text, std::exchange(at_start, false), sink);
-    }
+    Next(const PreTokenizer& owner, size_t step, bool at_start, PieceSink& sink)
+        : owner(owner), step(step), at_start(at_start), sink(sink) {}
+    void piece(std::string_view text) override { owner.run(step, text, std::exchange(at_start, false), sink); }
     const PreTokenizer& owner;
     size_t step;
     bool at_start;
     PieceSink& sink;
   };
-  const auto apply_step = [&](PieceSink& to) { std::visit([&](const auto& s) { apply(s, text, at_start, to); }, steps_[step]); };
+  const auto apply_step = [&](PieceSink& to) {
+    std::visit([&](const auto& s) { apply(s, text, at_start, to); }, steps_[step]);
+  };
   if (step + 1 == steps_.size()) return apply_step(sink);
   Next next(*this, step + 1, at_start, sink);
   apply_step(next);

@@ -1,6 +1,6 @@
 #pragma once
-// Cuts normalized text into the words that the model encodes one by one: a chain of steps, each fed the pieces of the one
-// before.  (The vocabulary of steps is Hugging Face's `pre_tokenizers`; GGUF names are chains of the same steps.)
+// Cuts normalized text into the words that the model encodes one by one: a chain of steps, each fed the pieces of the
+// one before.  (The vocabulary of steps is Hugging Face's `pre_tokenizers`; GGUF names are chains of the same steps.)
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,8 +34,8 @@ struct Metaspace {
 
 // Runs of decimal digits fall into threes counted from their right end: 1|234|567.
 struct DigitThrees {
-  bool isolated = false;           // the groups are pieces of their own; else only cuts between them
-  bool before_word_border = false; // not for runs that a letter, mark or connector follows
+  bool isolated = false;            // the groups are pieces of their own; else only cuts between them
+  bool before_word_border = false;  // not for runs that a letter, mark or connector follows
 };
 
 struct SpellInBytes {};  // every byte as its letter of GPT-2's alphabet, for steps that look at those
@@ -62,6 +62,7 @@ class PreTokenizer {
 };
 
 // Isolates the matches of a pattern, by its scanner where there is one.
-Result<PatternSplit> split_by(std::string_view pattern, SplitBehavior behavior = SplitBehavior::kIsolated, bool invert = false);
+Result<PatternSplit> split_by(std::string_view pattern, SplitBehavior behavior = SplitBehavior::kIsolated,
+                              bool invert = false);
 
 }  // namespace hearth::text

@@ -14,14 +14,16 @@ namespace hearth::text {
 namespace {
 
 // White_Space. PCRE2's \s adds U+180E.
-constexpr std::string_view kSpaces = R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+constexpr std::string_view kSpaces =
+    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 // Oniguruma's \w. PCRE2's lacks marks and connectors before 10.43.
 constexpr std::string_view kWordChars = R"(\p{L}\p{M}\p{N}\p{Pc})";
 
 // \p{Name} and \P{Name}: a bare script name means the script itself; PCRE2 would take its script extensions, by which
 // the ideographic full stop is Han.
 bool names_script(std::string_view name) {
-  static constexpr std::string_view kOthers[] = {"Any", "Alphabetic", "Alpha", "Lowercase", "Uppercase", "White_Space", "Join_Control", "Extended_Pictographic"};
+  static constexpr std::string_view kOthers[] = {"Any",       "Alphabetic",  "Alpha",        "Lowercase",
+                                                 "Uppercase", "White_Space", "Join_Control", "Extended_Pictographic"};
   return name.size() > 2 && std::ranges::find(kOthers, name) == std::end(kOthers) && !name.starts_with("Emoji") &&
          std::ranges::all_of(name, [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; });
 }
@@ -165,12 +167,14 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   HEARTH_TRY(rewritten, rewrite_for_pcre2(pattern));
   int error = 0;
   size_t where = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rewritten.data()), rewritten.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY,
-                                   &error, &where, nullptr);
+  pcre2_code* code =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rewritten.data()), rewritten.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &where, nullptr);
   if (code == nullptr) {
     unsigned char sentence[160];
     pcre2_get_error_message(error, sentence, sizeof sentence);
-    return fail(ErrorCode::kBadFile, "the pattern '{}' does not compile: {}", pattern, reinterpret_cast<const char*>(sentence));
+    return fail(ErrorCode::kBadFile, "the pattern '{}' does not compile: {}", pattern,
+                reinterpret_cast<const char*>(sentence));
   }
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter matches
   return Regex(std::make_shared<const Code>(code));
@@ -179,7 +183,8 @@ Result<Regex> Regex::compile(std::string_view pattern) {
 Regex Regex::literal(std::string_view text) {
   int error = 0;
   size_t where = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_LITERAL, &error, &where, nullptr);
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_LITERAL,
+                                   &error, &where, nullptr);
   HEARTH_CHECK(code != nullptr, "a literal always compiles");
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
   return Regex(std::make_shared<const Code>(code));
@@ -187,8 +192,8 @@ Regex Regex::literal(std::string_view text) {
 
 std::optional<Regex::Match> Regex::find(std::string_view text, size_t from) const {
   thread_local const MatchSpace space;
-  const int count = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NO_UTF_CHECK,
-                                space.match, space.settings);
+  const int count = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                                PCRE2_NO_UTF_CHECK, space.match, space.settings);
   if (count < 0) return {};  // no match; a text that exceeds the limits stays unsplit from here on
   const size_t* ends = pcre2_get_ovector_pointer(space.match);
   return Match{ends[0], ends[1]};

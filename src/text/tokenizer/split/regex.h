@@ -1,6 +1,6 @@
 #pragma once
-// Any other splitting pattern, through PCRE2 (JIT, UTF, Unicode properties), after rewriting what PCRE2 reads differently
-// from Oniguruma and Rust's regex, the engines such patterns are written for.
+// Any other splitting pattern, through PCRE2 (JIT, UTF, Unicode properties), after rewriting what PCRE2 reads
+// differently from Oniguruma and Rust's regex, the engines such patterns are written for.
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -29,7 +29,8 @@ class Regex {
   std::shared_ptr<const Code> code_;
 };
 
-// The pattern as PCRE2 must read it: explicit sets for \s, \S and \w, scripts without their extensions, [a&&[b]] as a lookahead, [a[b]] flattened.
+// The pattern as PCRE2 must read it: explicit sets for \s, \S and \w, scripts without their extensions, [a&&[b]] as a
+// lookahead, [a[b]] flattened.
 Result<std::string> rewrite_for_pcre2(std::string_view pattern);
 
 }  // namespace hearth::text

@@ -51,8 +51,8 @@ class Cursor {
   const char* end_;
 };
 
-// 's 't 're 've 'm 'll 'd at p, which holds an apostrophe: the place behind, or null. Any case includes the long s (U+017F),
-// whose simple case folding is s.
+// 's 't 're 've 'm 'll 'd at p, which holds an apostrophe: the place behind, or null. Any case includes the long s
+// (U+017F), whose simple case folding is s.
 const char* skip_contraction(const char* p, const char* end, bool any_case) {
   const auto letter = [&](ptrdiff_t i) -> char {
     if (end - p <= i) return 0;
@@ -103,7 +103,8 @@ size_t scan_llama3(const char* p, const char* end) {
   }
   constexpr uint16_t kNotPunctuation = kSpace | kLetters | kNumber;
   const char* mark = *p == ' ' ? next : p;
-  if (mark != end && !text.is(mark, kNotPunctuation)) return until(text.skip(text.skip_none_of(mark, kNotPunctuation), kNewline));
+  if (mark != end && !text.is(mark, kNotPunctuation))
+    return until(text.skip(text.skip_none_of(mark, kNotPunctuation), kNewline));
   return until(skip_white_space(text, p, true));
 }
 
@@ -189,7 +190,8 @@ size_t scan_deepseek3(const char* p, const char* end) {
   if (is_ascii_punctuation(*p) && next != end && is_ascii_letter(*next))
     return until(std::find_if_not(next, end, is_ascii_letter));
   constexpr uint16_t kWord = kLetter | kMark;
-  if ((bits & (kNewline | kLetter | kPunctuation | kSymbol)) == 0 && text.is(next, kWord)) return until(text.skip(next, kWord));
+  if ((bits & (kNewline | kLetter | kPunctuation | kSymbol)) == 0 && text.is(next, kWord))
+    return until(text.skip(next, kWord));
   if ((bits & kWord) != 0) return until(text.skip(next, kWord));
   const char* mark = *p == ' ' ? next : p;
   if (text.is(mark, kPunctuation | kSymbol)) return until(text.skip(text.skip(mark, kPunctuation | kSymbol), kNewline));
@@ -236,11 +238,12 @@ constexpr std::string_view kTekkenText =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 // DeepSeek-V3 spells the line ends as characters.
 constexpr std::string_view kDeepseek3Text =
-    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| "
+    "?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
 
 constinit const std::string_view kGpt2 = kGpt2Text, kLlama3 = kLlama3Text, kQwen2 = kQwen2Text, kQwen35 = kQwen35Text,
-                                 kO200k = kO200kText, kTekken = kTekkenText, kDeepseek3 = kDeepseek3Text, kDigit = R"(\p{N})",
-                                 kDigits = R"(\p{N}+)", kDigitsUpTo3 = R"(\p{N}{1,3})";
+                                 kO200k = kO200kText, kTekken = kTekkenText, kDeepseek3 = kDeepseek3Text,
+                                 kDigit = R"(\p{N})", kDigits = R"(\p{N}+)", kDigitsUpTo3 = R"(\p{N}{1,3})";
 }  // namespace pattern
 
 Scanner find_scanner(std::string_view wanted) {
@@ -249,7 +252,7 @@ Scanner find_scanner(std::string_view wanted) {
       {kGpt2Text, &scan_gpt2},
       {kLlama3Text, &scan_llama3<kLetter, 3>},
       {kQwen2Text, &scan_llama3<kLetter, 1>},
-      {kQwen35Text, &scan_llama3<kLetter | kMark, 1>},
+      {kQwen35Text, &scan_llama3 < kLetter | kMark, 1 > },
       {kO200kText, &scan_o200k<true, 3>},
       {kTekkenText, &scan_o200k<false, 1>},
       {kDeepseek3Text, &scan_deepseek3},

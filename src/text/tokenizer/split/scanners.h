@@ -6,7 +6,8 @@
 
 namespace hearth::text {
 
-// The length in bytes of the match at `p`, 0 where the pattern does not match there. [p, end) is valid UTF-8, not empty.
+// The length in bytes of the match at `p`, 0 where the pattern does not match there. [p, end) is valid UTF-8, not
+// empty.
 using Scanner = size_t (*)(const char* p, const char* end);
 
 // The scanner of a pattern as tokenizer files spell it, null where there is none.
@@ -14,7 +15,8 @@ Scanner find_scanner(std::string_view pattern);
 
 // The patterns by name, for the tables that need them.
 namespace pattern {
-extern const std::string_view kGpt2, kLlama3, kQwen2, kQwen35, kO200k, kTekken, kDeepseek3, kDigit, kDigits, kDigitsUpTo3;
+extern const std::string_view kGpt2, kLlama3, kQwen2, kQwen35, kO200k, kTekken, kDeepseek3, kDigit, kDigits,
+    kDigitsUpTo3;
 }
 
 // One character: white space, punctuation (P or ASCII punctuation), ASCII or other punctuation category only.

@@ -24,16 +24,21 @@ std::vector<std::string> pieces_of(PatternSplit split, std::string_view text) {
   return sink.pieces;
 }
 
-// The two sides may be built for different versions of Unicode: characters that PCRE2 classes differently are not drawn.
+// The two sides may be built for different versions of Unicode: characters that PCRE2 classes differently are not
+// drawn.
 bool classed_alike(char32_t c) {
   static const Regex kLetters = Regex::compile(R"(^\p{L})").value(), kMarks = Regex::compile(R"(^\p{M})").value(),
-                     kNumbers = Regex::compile(R"(^\p{N})").value(), kMarksAndSigns = Regex::compile(R"(^[\p{P}\p{S}])").value(),
-                     kUpper = Regex::compile(R"(^[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])").value(), kLower = Regex::compile(R"(^[\p{Ll}\p{Lm}\p{Lo}\p{M}])").value();
+                     kNumbers = Regex::compile(R"(^\p{N})").value(),
+                     kMarksAndSigns = Regex::compile(R"(^[\p{P}\p{S}])").value(),
+                     kUpper = Regex::compile(R"(^[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])").value(),
+                     kLower = Regex::compile(R"(^[\p{Ll}\p{Lm}\p{Lo}\p{M}])").value();
   std::string text;
   utf8::append(c, text);
-  const auto same = [&](const Regex& regex, uint16_t bits) { return regex.find(text, 0).has_value() == ((char_class(c) & bits) != 0); };
-  return same(kLetters, kLetter) && same(kMarks, kMark) && same(kNumbers, kNumber) && same(kMarksAndSigns, kPunctuation | kSymbol) &&
-         same(kUpper, kUpperLike) && same(kLower, kLowerLike);
+  const auto same = [&](const Regex& regex, uint16_t bits) {
+    return regex.find(text, 0).has_value() == ((char_class(c) & bits) != 0);
+  };
+  return same(kLetters, kLetter) && same(kMarks, kMark) && same(kNumbers, kNumber) &&
+         same(kMarksAndSigns, kPunctuation | kSymbol) && same(kUpper, kUpperLike) && same(kLower, kLowerLike);
 }
 
 char32_t any_char(Random& random) {
@@ -45,9 +50,30 @@ char32_t any_char(Random& random) {
 }
 
 std::string random_text(Random& random) {
-  static constexpr std::string_view kParts[] = {" ", "  ", "\n", "\r\n", "\t", "\u00A0", "\u3000", "a", "Bc", "DEF", "xyz", "É", "ß", "ς", "ǅ", "ʰ", "中", "かな", "한",
-                                                "'s", "'T", "'re", "'VE", "'ll", "'ſ", "'x", "'", "0", "12", "3456", "½", "Ⅷ", "\u0301", "\u093F", "!", "...", "/", "//\n",
-                                                "-", "😀", "\u200D", "\u180E", "\u0085", "€", "_", std::string_view("\0", 1), "\u0378"};
+  static constexpr std::string_view kParts[] = {" ",      "  ",
+                                                "\n",     "\r\n",
+                                                "\t",     "\u00A0",
+                                                "\u3000", "a",
+                                                "Bc",     "DEF",
+                                                "xyz",    "É",
+                                                "ß",      "ς",
+                                                "ǅ",      "ʰ",
+                                                "中",     "かな",
+                                                "한",     "'s",
+                                                "'T",     "'re",
+                                                "'VE",    "'ll",
+                                                "'ſ",     "'x",
+                                                "'",      "0",
+                                                "12",     "3456",
+                                                "½",      "Ⅷ",
+                                                "\u0301", "\u093F",
+                                                "!",      "...",
+                                                "/",      "//\n",
+                                                "-",      "😀",
+                                                "\u200D", "\u180E",
+                                                "\u0085", "€",
+                                                "_",      std::string_view("\0", 1),
+                                                "\u0378"};
   std::string text;
   for (size_t n = random.below(24); n-- > 0;) {
     if (random.below(6) == 0) utf8::append(any_char(random), text);
@@ -58,7 +84,8 @@ std::string random_text(Random& random) {
 
 TEST(Scanners, give_the_pieces_of_their_patterns) {
   using namespace pattern;
-  for (const std::string_view spelled : {kGpt2, kLlama3, kQwen2, kQwen35, kO200k, kTekken, kDeepseek3, kDigit, kDigits, kDigitsUpTo3}) {
+  for (const std::string_view spelled :
+       {kGpt2, kLlama3, kQwen2, kQwen35, kO200k, kTekken, kDeepseek3, kDigit, kDigits, kDigitsUpTo3}) {
     const Scanner scanner = find_scanner(spelled);
     ASSERT_NE(scanner, nullptr) << spelled;
     const Regex regex = Regex::compile(spelled).value();

@@ -40,7 +40,8 @@ TEST(BadGguf, is_refused_by_key) {
   expect_refused("tokenizer.ggml.scores", std::string("none"), "tokenizer.ggml.scores");
   expect_refused("tokenizer.ggml.token_type", std::vector<int64_t>{2, 3}, "tokenizer.ggml.token_type");
   expect_refused("tokenizer.ggml.token_type", std::vector<int64_t>{2, 3, 3, 1, 1, 77}, "tokenizer.ggml.token_type");
-  for (const int64_t id : {int64_t{6}, int64_t{-2}, int64_t{1} << 40}) expect_refused("tokenizer.ggml.bos_token_id", id, "tokenizer.ggml.bos_token_id");
+  for (const int64_t id : {int64_t{6}, int64_t{-2}, int64_t{1} << 40})
+    expect_refused("tokenizer.ggml.bos_token_id", id, "tokenizer.ggml.bos_token_id");
   expect_refused("tokenizer.ggml.eot_token_id", std::string("</s>"), "tokenizer.ggml.eot_token_id");
 }
 
@@ -60,7 +61,8 @@ TEST(BadGguf, t5_and_bert_need_their_keys) {
   Metadata t5 = small_vocabulary();
   t5.set("tokenizer.ggml.model", std::string("t5"));
   ASSERT_TRUE(load_gguf_tokenizer(t5));
-  for (const auto& bytes : {std::vector<int64_t>{1}, std::vector<int64_t>{255, 255, 255, 255, 0}, std::vector<int64_t>{4, 0, 0, 0, 1, 2, 3, 4, 'x'}})
+  for (const auto& bytes : {std::vector<int64_t>{1}, std::vector<int64_t>{255, 255, 255, 255, 0},
+                            std::vector<int64_t>{4, 0, 0, 0, 1, 2, 3, 4, 'x'}})
     expect_refused("tokenizer.ggml.precompiled_charsmap", bytes, "precompiled_charsmap", t5);
   expect_refused("tokenizer.ggml.model", std::string("bert"), "tokenizer.ggml.unknown_token_id");
 }
@@ -103,7 +105,9 @@ TEST(BadJson, names_the_section) {
   refused(R"({"model":{"type":"Unigram","vocab":[["a"]]}})", "model.vocab");
   refused(R"({"model":{"type":"WordPiece","vocab":{"a":0}}})", "unk_token");
   refused(R"({"model":{"type":"Future","vocab":{"a":0}}})", "Future");
-  const auto with = [](std::string_view section) { return R"({"model":{"type":"WordLevel","vocab":{"a":0}},)" + std::string(section) + "}"; };
+  const auto with = [](std::string_view section) {
+    return R"({"model":{"type":"WordLevel","vocab":{"a":0}},)" + std::string(section) + "}";
+  };
   ASSERT_TRUE(load_tokenizer_json(with(R"("normalizer":null)"), {}));
   refused(with(R"("normalizer":{"type":"Future"})"), "Future");
   refused(with(R"("normalizer":{"type":"Sequence"})"), "normalizers");
@@ -113,7 +117,10 @@ TEST(BadJson, names_the_section) {
   refused(with(R"("pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Odd"})"), "Odd");
   refused(with(R"("pre_tokenizer":{"type":"Metaspace","replacement":""})"), "Metaspace");
   refused(with(R"("decoder":{"type":"Future"})"), "Future");
-  refused(with(R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}],"special_tokens":{}})"), "'x'");
+  refused(
+      with(
+          R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}],"special_tokens":{}})"),
+      "'x'");
   refused(with(R"("post_processor":{"type":"BertProcessing","cls":["x",9],"sep":["y",0]})"), "cls");
   refused(with(R"("added_tokens":[{"id":-4,"content":"x"}])"), "-4");
   refused(with(R"("added_tokens":{})"), "added_tokens");
@@ -137,20 +144,24 @@ TEST(BadSentencePiece, is_refused_at_every_cut) {
 TEST(BadRanks, name_the_line) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   const std::string folder = testing::shared_data() + "/tokenizers/pytorch_tokenizers_bad/";
-  for (const char* name : {"test_tiktoken_invalid_base64.model", "test_tiktoken_invalid_rank.model", "test_tiktoken_no_space.model"}) {
+  for (const char* name :
+       {"test_tiktoken_invalid_base64.model", "test_tiktoken_invalid_rank.model", "test_tiktoken_no_space.model"}) {
     const auto loaded = load_tiktoken(read_text_file(folder + name).value(), {});
     ASSERT_FALSE(loaded) << name;
     EXPECT_NE(loaded.error().text().find("line 1"), std::string::npos) << loaded.error().text();
   }
   for (const char* name : {"test_bpe_tokenizer.bin", "test_llama2c_tokenizer.bin"})
     EXPECT_FALSE(load_sentencepiece(read_text_file(folder + name).value(), {})) << name;
-  EXPECT_FALSE(load_tokenizer_json(read_text_file(folder + "test_hf_tokenizer.json").value(), {}));  // its merges need absent tokens
+  EXPECT_FALSE(load_tokenizer_json(read_text_file(folder + "test_hf_tokenizer.json").value(),
+                                   {}));  // its merges need absent tokens
 }
 
 TEST(BadTekken, is_refused) {
-  for (const char* text : {"{}", R"({"config":{},"vocab":[]})",
-                           R"({"config":{"pattern":"a","default_num_special_tokens":3,"default_vocab_size":9},"vocab":[]})",
-                           R"({"config":{"pattern":"a","default_num_special_tokens":3,"default_vocab_size":4},"vocab":[{"rank":0,"token_bytes":"YQ=="}]})"})
+  for (
+      const char* text :
+      {"{}", R"({"config":{},"vocab":[]})",
+       R"({"config":{"pattern":"a","default_num_special_tokens":3,"default_vocab_size":9},"vocab":[]})",
+       R"({"config":{"pattern":"a","default_num_special_tokens":3,"default_vocab_size":4},"vocab":[{"rank":0,"token_bytes":"YQ=="}]})"})
     EXPECT_FALSE(load_tekken(text, {})) << text;
 }
 

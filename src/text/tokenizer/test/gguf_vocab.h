@@ -1,5 +1,6 @@
 #pragma once
-// Reads the metadata of a vocabulary file for the tests of this floor, which lies below the real GGUF reader. Trusts the file.
+// Reads the metadata of a vocabulary file for the tests of this floor, which lies below the real GGUF reader. Trusts
+// the file.
 #include <cstring>
 
 #include "base/file.h"

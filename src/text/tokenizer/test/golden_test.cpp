@@ -25,10 +25,12 @@ std::string hash_ids(std::span<const TokenId> ids) {
   return fmt::format("{:016x}", h);
 }
 
-size_t expect_hashes(const Tokenizer& tokenizer, const Json& texts, const Json& hashes, const EncodeOptions& options, const std::string& name) {
+size_t expect_hashes(const Tokenizer& tokenizer, const Json& texts, const Json& hashes, const EncodeOptions& options,
+                     const std::string& name) {
   for (size_t i = 0; i < hashes.as_array().size(); ++i) {
     const std::string& text = texts.as_array()[i].as_string();
-    EXPECT_EQ(hash_ids(tokenizer.encode(text, options)), hashes.as_array()[i].as_string()) << name << ", text " << i << ": " << text;
+    EXPECT_EQ(hash_ids(tokenizer.encode(text, options)), hashes.as_array()[i].as_string())
+        << name << ", text " << i << ": " << text;
   }
   return hashes.as_array().size();
 }
@@ -44,7 +46,9 @@ TEST(TokenizerGolden, every_step_of_tokenizer_json) {
     count += expect_hashes(**tokenizer, texts, *c.find("hashes"), {.parse_special = true}, name);
     const auto& decoded = c.find("decoded")->as_array();
     for (size_t i = 0; i < decoded.size(); ++i)
-      EXPECT_EQ((*tokenizer)->decode((*tokenizer)->encode(texts.as_array()[i].as_string(), {.parse_special = true})), decoded[i].as_string()) << name << ", text " << i;
+      EXPECT_EQ((*tokenizer)->decode((*tokenizer)->encode(texts.as_array()[i].as_string(), {.parse_special = true})),
+                decoded[i].as_string())
+          << name << ", text " << i;
   }
   EXPECT_GE(count, 2500u);
   testing::count_cases("tokenizer.json vectors", count);
@@ -64,7 +68,8 @@ TEST(TokenizerGolden, real_vocabularies) {
     const auto tokenizer = load(*bytes);
     ASSERT_TRUE(tokenizer) << path << ": " << tokenizer.error().text();
     const bool special = c.boolean_or("special", false);
-    count += expect_hashes(**tokenizer, *golden.find("texts"), *c.find("hashes"), {.add_special = special, .parse_special = special}, path);
+    count += expect_hashes(**tokenizer, *golden.find("texts"), *c.find("hashes"),
+                           {.add_special = special, .parse_special = special}, path);
   }
   testing::count_cases("tokenizer.json vectors", count);
 }

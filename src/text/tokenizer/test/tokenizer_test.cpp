@@ -66,7 +66,8 @@ TEST(Tokenizer, plain_ranges_hold_no_control_tokens) {
   const auto t = byte_tokenizer();
   const std::string text = "<|im_start|><|im_end|><|im_start|>";
   const size_t second = text.find("<|im_end|>"), third = text.rfind("<|im_start|>");
-  for (const auto& [begin, end] : {std::pair{second, third}, std::pair{second, second + 1}, std::pair{third - 1, third}}) {
+  for (const auto& [begin, end] :
+       {std::pair{second, third}, std::pair{second, second + 1}, std::pair{third - 1, third}}) {
     const TextRange plain[] = {{begin, end}};
     const auto ids = t->encode(text, {.parse_special = true, .plain = plain});
     EXPECT_EQ(ids.front(), kStart);
@@ -142,7 +143,9 @@ TEST(StreamDecoder, never_splits_a_character) {
 TEST(StreamDecoder, equals_decode_for_real_vocabularies) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   for (const char* name : {"llama-spm", "bert-bge", "gemma-4", "llama-bpe"}) {
-    const auto t = load_gguf_tokenizer(testing::GgufVocab::read(testing::shared_data() + "/tokenizers/gguf_vocab/ggml-vocab-" + name + ".gguf")).value();
+    const auto t = load_gguf_tokenizer(testing::GgufVocab::read(testing::shared_data() +
+                                                                "/tokenizers/gguf_vocab/ggml-vocab-" + name + ".gguf"))
+                       .value();
     const auto ids = t->encode("  Hello  wörld 😀\n日本語 don't stop", {});
     StreamDecoder stream(*t);
     std::string joined;
@@ -153,9 +156,13 @@ TEST(StreamDecoder, equals_decode_for_real_vocabularies) {
 
 TEST(Tokenizer, lossless_vocabularies_give_the_text_back) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
-  for (const char* name : {"llama-spm", "gemma-4", "llama-bpe", "gpt-2", "qwen2", "deepseek-llm", "starcoder", "phi-3"}) {
-    const auto t = load_gguf_tokenizer(testing::GgufVocab::read(testing::shared_data() + "/tokenizers/gguf_vocab/ggml-vocab-" + name + ".gguf")).value();
-    for (const char* text : {"Hello  world\n\n\t x", " leading", "naïve 日本語 한국어 😀👩‍👩‍👧", "\x01\x7F", "a\u0301 ½ \u3000"})
+  for (const char* name :
+       {"llama-spm", "gemma-4", "llama-bpe", "gpt-2", "qwen2", "deepseek-llm", "starcoder", "phi-3"}) {
+    const auto t = load_gguf_tokenizer(testing::GgufVocab::read(testing::shared_data() +
+                                                                "/tokenizers/gguf_vocab/ggml-vocab-" + name + ".gguf"))
+                       .value();
+    for (const char* text : {"Hello  world\n\n\t x", " leading", "naïve 日本語 한국어 😀👩‍👩‍👧",
+                             "\x01\x7F", "a\u0301 ½ \u3000"})
       EXPECT_EQ(t->decode(t->encode(text)), text) << name;
   }
 }
@@ -165,12 +172,14 @@ TEST(Tokenizer, hostile_texts_take_linear_time) {
   const std::string folder = testing::shared_data() + "/tokenizers/gguf_vocab/ggml-vocab-";
   for (const char* name : {"llama-bpe", "llama-spm", "gemma-4", "bert-bge", "deepseek-llm"}) {
     const auto t = load_gguf_tokenizer(testing::GgufVocab::read(folder + name + ".gguf")).value();
-    for (const std::string_view unit : {"a", " ", "\n", "7", "!", "'", "<|", "😀", "中", "\u0301", "aA", " \n", "\xFF", "▁"}) {
+    for (const std::string_view unit :
+         {"a", " ", "\n", "7", "!", "'", "<|", "😀", "中", "\u0301", "aA", " \n", "\xFF", "▁"}) {
       std::string text;
       while (text.size() < 1 << 18) text += unit;
       const auto start = std::chrono::steady_clock::now();
       EXPECT_FALSE(t->encode(text).empty() && unit != " " && unit != "\n") << name << " on " << unit;
-      // Measured: 5 to 150 ms. Quadratic code would take minutes; the bound leaves room for sanitizers and busy machines.
+      // Measured: 5 to 150 ms. Quadratic code would take minutes; the bound leaves room for sanitizers and busy
+      // machines.
       EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << name << " on " << unit;
     }
   }
