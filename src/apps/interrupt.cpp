@@ -1,7 +1,5 @@
 #include "apps/interrupt.h"
 
-#include <signal.h>
-
 namespace hearth::apps {
 
 static std::atomic<bool> g_interrupted{false};
@@ -12,10 +10,10 @@ InterruptFlag::InterruptFlag(Second second) {
   struct sigaction action {};
   action.sa_handler = [](int) { g_interrupted.store(true, std::memory_order_relaxed); };
   action.sa_flags = second == Second::kEndsTheProgram ? static_cast<int>(SA_RESETHAND) : 0;  // no SA_RESTART: reads end too
-  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGINT, &action, &before_);
 }
 
-InterruptFlag::~InterruptFlag() { ::signal(SIGINT, SIG_DFL); }
+InterruptFlag::~InterruptFlag() { ::sigaction(SIGINT, &before_, nullptr); }
 
 const std::atomic<bool>& InterruptFlag::flag() const { return g_interrupted; }
 void InterruptFlag::clear() { g_interrupted.store(false, std::memory_order_relaxed); }

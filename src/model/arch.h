@@ -16,11 +16,12 @@
 namespace hearth::model {
 
 // Rotary position embedding: angle(position, i) = position * inverse_frequencies[i]; cos and sin are multiplied by
-// `magnitude`. Every scaling scheme (linear, yarn, llama3, longrope) is folded into these numbers when the plan is read.
+// `magnitude`. Every scaling scheme (linear, yarn, llama3, longrope) is folded into these numbers when the plan is
+// read.
 struct Rope {
   std::vector<float> inverse_frequencies = {};  // dims / 2 values
   float magnitude = 1;
-  bool interleaved = false;                // pairs (2i, 2i+1), as GGUF stores llama; else (i, i + dims/2)
+  bool interleaved = false;  // pairs (2i, 2i+1), as GGUF stores llama; else (i, i + dims/2)
   uint32_t dims() const { return static_cast<uint32_t>(2 * inverse_frequencies.size()); }
   bool operator==(const Rope&) const = default;
 };
@@ -30,9 +31,9 @@ enum class QkNorm : uint8_t { kNone, kPerHead };
 struct Attention {
   uint32_t heads = 0, kv_heads = 0, head_dim = 0;
   QkNorm qk_norm = QkNorm::kNone;
-  int32_t rope = 0;        // index into ModelPlan::ropes, -1: none
-  float scale = 0;         // of q·k
-  uint32_t window = 0;     // 0: sees everything before it
+  int32_t rope = 0;     // index into ModelPlan::ropes, -1: none
+  float scale = 0;      // of q·k
+  uint32_t window = 0;  // 0: sees everything before it
   float softcap = 0;
   bool qkv_bias = false, out_bias = false;
 };
@@ -66,13 +67,13 @@ struct Layer {
 };
 
 struct ModelPlan {
-  std::string arch;             // "qwen3"
+  std::string arch;                            // "qwen3"
   uint32_t vocab = 0, width = 0, context = 0;  // context: tokens the model was made for
   float norm_eps = 1e-5f;
-  float norm_offset = 0;        // added to every norm weight at load (Hugging Face Gemma stores weight - 1)
-  float embed_scale = 1;        // Gemma multiplies embeddings by sqrt(width)
+  float norm_offset = 0;  // added to every norm weight at load (Hugging Face Gemma stores weight - 1)
+  float embed_scale = 1;  // Gemma multiplies embeddings by sqrt(width)
   float logit_softcap = 0, logit_scale = 1;
-  bool tied_head = false;       // the head is the embedding table
+  bool tied_head = false;                              // the head is the embedding table
   std::string_view final_norm = "output_norm.weight";  // the tensor's canonical name
   std::vector<Rope> ropes = {};
   std::vector<Layer> layers = {};
@@ -81,9 +82,9 @@ struct ModelPlan {
 // What an architecture reads.
 struct ArchInput {
   const Metadata& meta;
-  std::string_view arch;                            // prefix of its keys: "qwen3"
-  uint32_t context = 0;                             // asked for; 0: the model's own
-  const checkpoint::Checkpoint& files;              // for what only tensors tell: a tied head, rope_freqs.weight
+  std::string_view arch;                // prefix of its keys: "qwen3"
+  uint32_t context = 0;                 // asked for; 0: the model's own
+  const checkpoint::Checkpoint& files;  // for what only tensors tell: a tied head, rope_freqs.weight
 };
 
 struct ArchSpec {

@@ -45,7 +45,8 @@ StateShape state_shape_of(const ModelPlan& plan) {
                           .kv_heads = attention->kv_heads,
                           .k_dim = attention->head_dim,
                           .v_dim = attention->head_dim});
-    else shape.slots.push_back({.layer = i, .floats = (std::get<ShortConv>(plan.layers[i].mixer).taps - 1) * plan.width});
+    else
+      shape.slots.push_back({.layer = i, .floats = (std::get<ShortConv>(plan.layers[i].mixer).taps - 1) * plan.width});
   }
   return shape;
 }
@@ -54,7 +55,8 @@ LoadedLayer load_layer(const Layer& layer, Weights& weights, const LayerPlace& p
   const uint32_t width = weights.plan().width;
   LoadedLayer loaded;
   loaded.mixer.norm = weights.norm(place.tensor("attn_norm.weight"), width);
-  loaded.mixer.block = std::visit([&](const auto& options) { return make_block(options, weights, place); }, layer.mixer);
+  loaded.mixer.block =
+      std::visit([&](const auto& options) { return make_block(options, weights, place); }, layer.mixer);
   loaded.ffn.norm = weights.norm(place.tensor("ffn_norm.weight"), width);
   loaded.ffn.block = std::visit([&](const auto& options) { return make_block(options, weights, place); }, layer.ffn);
   if (layer.sandwich) {
@@ -127,7 +129,8 @@ class LoadedModel final : public Model {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend, const LoadOptions& options) {
+Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend,
+                                    const LoadOptions& options) {
   HEARTH_TRY(plan, read_plan(files, options.context));
   auto model = std::make_unique<LoadedModel>(std::move(plan), backend);
   Weights weights(files, backend, model->plan(), options);

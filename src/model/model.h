@@ -1,6 +1,6 @@
 #pragma once
-// A loaded model: a plan, its weights in a backend, and one step of arithmetic. It allocates no cache: it says what a page
-// and a slot must hold, and is handed views of them.
+// A loaded model: a plan, its weights in a backend, and one step of arithmetic. It allocates no cache: it says what a
+// page and a slot must hold, and is handed views of them.
 #include <functional>
 #include <memory>
 #include <span>
@@ -21,8 +21,8 @@ struct StateShape {
   struct SlotSpec {
     uint32_t layer, floats;
   };
-  std::vector<KvSpec> kv;       // attention layers, ascending
-  std::vector<SlotSpec> slots;  // recurrent layers, ascending
+  std::vector<KvSpec> kv;               // attention layers, ascending
+  std::vector<SlotSpec> slots;          // recurrent layers, ascending
   std::vector<uint32_t> group_windows;  // [group]: the window of its layers, 0 = unbounded
 };
 
@@ -33,7 +33,8 @@ struct StateView {
 };
 
 struct LoadOptions {
-  uint32_t context = 0;  // tokens a sequence may reach; 0: the model's own limit. Long-rope models choose factors by it.
+  uint32_t context =
+      0;  // tokens a sequence may reach; 0: the model's own limit. Long-rope models choose factors by it.
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes packed, from the loading thread
 };
 
@@ -48,12 +49,13 @@ class Model {
   virtual void forward(const ops::Step& step, const StateView& state, ops::Matrix logits) = 0;
 };
 
-// The plan alone, from metadata (and the names of tensors where only they tell, such as a tied head). Errors: kUnsupported
-// names an unknown architecture and the known ones; kBadFile the key.
+// The plan alone, from metadata (and the names of tensors where only they tell, such as a tied head). Errors:
+// kUnsupported names an unknown architecture and the known ones; kBadFile the key.
 Result<ModelPlan> read_plan(const checkpoint::Checkpoint& files, uint32_t context = 0);
 
-// Checks every tensor's shape against the plan, packs the weights. Errors name the tensor and both shapes. The model keeps
-// no reference to `files`; `backend` must outlive it.
-Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend, const LoadOptions& options = {});
+// Checks every tensor's shape against the plan, packs the weights. Errors name the tensor and both shapes. The model
+// keeps no reference to `files`; `backend` must outlive it.
+Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend,
+                                    const LoadOptions& options = {});
 
 }  // namespace hearth::model

@@ -33,7 +33,8 @@ static Result<void> check(const ModelPlan& plan) {
   for (size_t i = 0; i < plan.layers.size(); ++i) {
     const auto* attention = std::get_if<Attention>(&plan.layers[i].mixer);
     if (attention != nullptr && attention->kv_heads == 0)
-      return fail(ErrorCode::kBadFile, "layer {} has attention, but key {}.attention.head_count_kv says 0 heads", i, plan.arch);
+      return fail(ErrorCode::kBadFile, "layer {} has attention, but key {}.attention.head_count_kv says 0 heads", i,
+                  plan.arch);
   }
   return {};
 }

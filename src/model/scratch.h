@@ -15,7 +15,7 @@ enum class Purpose : uint8_t {
   kMixed,      // attention's or the convolution's result, before its output matrix
   kBlockOut,   // a block's result where it cannot be added to the stream directly
   kAngles,
-  kWanted,     // the rows whose logits are wanted
+  kWanted,  // the rows whose logits are wanted
   kCount
 };
 

@@ -8,7 +8,8 @@ namespace hearth::model {
 
 using checkpoint::TensorInfo;
 
-Weights::Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan, const LoadOptions& options)
+Weights::Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan,
+                 const LoadOptions& options)
     : files_(files), backend_(backend), plan_(plan), options_(options) {}
 
 Result<void> Weights::status() const {
@@ -30,8 +31,8 @@ Result<const TensorInfo*> Weights::require(const std::string& name) {
 }
 
 Failure Weights::wrong_shape(const TensorInfo& tensor, const std::string& planned) const {
-  return fail(ErrorCode::kBadFile, "{}: tensor {} is {}, the plan says {}", files_.files()[tensor.file]->name(), tensor.name,
-              tensor.shape.text(), planned);
+  return fail(ErrorCode::kBadFile, "{}: tensor {} is {}, the plan says {}", files_.files()[tensor.file]->name(),
+              tensor.name, tensor.shape.text(), planned);
 }
 
 Result<ops::WeightSource> Weights::source(const std::string& name, uint64_t rows, uint32_t columns) {
@@ -107,8 +108,9 @@ bool Weights::is_fused(const std::string& fused, std::span<const Part> parts) {
   if (error_ || has(parts[0].name)) return false;
   const TensorInfo* tensor = files_.find(fused);
   if (tensor == nullptr) {
-    error_ = fail(ErrorCode::kNotFound, "{}: tensor {} is missing, and so is {}, which may hold it", files_.files()[0]->name(),
-                  parts[0].name, fused).error();
+    error_ = fail(ErrorCode::kNotFound, "{}: tensor {} is missing, and so is {}, which may hold it",
+                  files_.files()[0]->name(), parts[0].name, fused)
+                 .error();
     return false;
   }
   return std::ranges::none_of(parts, [&](const Part& part) {
@@ -147,7 +149,8 @@ Result<Vector> Weights::decode(std::span<const Part> parts, float offset) {
     HEARTH_TRY(bytes, files_.bytes(*tensor));
     const quant::Format& format = quant::format(tensor->format);
     if (part.rows % format.block_values != 0)
-      return fail(ErrorCode::kUnsupported, "tensor {}: {} values cannot be stored as {}", part.name, part.rows, format.name);
+      return fail(ErrorCode::kUnsupported, "tensor {}: {} values cannot be stored as {}", part.name, part.rows,
+                  format.name);
     format.decode(bytes.data(), part.rows / format.block_values, out);
     for (uint64_t i = 0; i < part.rows; ++i) out[i] += offset;
     out += part.rows;

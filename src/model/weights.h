@@ -31,7 +31,8 @@ using WeightPtr = std::unique_ptr<ops::Weight>;
 
 class Weights {
  public:
-  Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan, const LoadOptions& options);
+  Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan,
+          const LoadOptions& options);
 
   const ModelPlan& plan() const { return plan_; }
   bool has(std::string_view name) const { return files_.find(name) != nullptr; }

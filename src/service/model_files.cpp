@@ -12,8 +12,9 @@ Result<ModelFiles> ModelFiles::open(const std::string& path, const std::string& 
   HEARTH_TRY(opened, checkpoint::open(path));
   files.checkpoint_ = std::move(opened);
   const bool is_hugging_face = files.checkpoint_->container() != "gguf" && is_folder(path);
-  files.tokenizer_ = is_hugging_face ? text::load_tokenizer_folder(path) : text::load_gguf_tokenizer(files.checkpoint_->metadata());
-  if (!files.tokenizer_) files.tokenizer_ = at(path, std::move(files.tokenizer_).error());
+  if (is_hugging_face) files.tokenizer_ = text::load_tokenizer_folder(path);
+  else files.tokenizer_ = text::load_gguf_tokenizer(files.checkpoint_->metadata());
+  if (!files.tokenizer_ && !is_hugging_face) files.tokenizer_ = at(path, std::move(files.tokenizer_).error());
   HEARTH_TRY_VOID(files.read_template(template_file));
   files.read_defaults();
   return files;

@@ -1,5 +1,5 @@
-// Every architecture, from both containers, on both backends, against transformers. A case is a folder: nothing is listed
-// here. "Error" is the largest over 64 positions of max|a - b| / max|b|.
+// Every architecture, from both containers, on both backends, against transformers. A case is a folder: nothing is
+// listed here. "Error" is the largest over 64 positions of max|a - b| / max|b|.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,8 @@ namespace hearth::testing {
 namespace {
 
 // Weights in bf16 are held to f32 arithmetic as closely as f32 weights are. Against bf16 arithmetic the bound is what
-// transformers' own rounding of every activation costs: its two runs differ by 2.2e-2 (llama_bf16), ours from its f32 run by 3e-6.
+// transformers' own rounding of every activation costs: its two runs differ by 2.2e-2 (llama_bf16), ours from its f32
+// run by 3e-6.
 constexpr double kF32Error = 1e-4, kBf16Error = 2.5e-2;
 
 std::vector<GoldenCase> all_cases() {
@@ -39,7 +40,8 @@ std::unique_ptr<model::Model> load_model(const GoldenCase& golden, const std::st
 }
 
 // The logits of all tokens when they come in pieces of these sizes, the last size repeated.
-std::vector<float> logits_in_pieces(model::Model& model, const GoldenCase& golden, std::vector<size_t> sizes, bool generated) {
+std::vector<float> logits_in_pieces(model::Model& model, const GoldenCase& golden, std::vector<size_t> sizes,
+                                    bool generated) {
   PagedSequence sequence(model, static_cast<uint32_t>(golden.tokens.size()));
   std::vector<float> logits;
   std::span<const int32_t> rest = golden.tokens;
@@ -66,7 +68,8 @@ std::vector<int32_t> greedy_tokens(model::Model& model, const GoldenCase& golden
 // In one piece, in odd pieces, token by token, and 64 greedy tokens. Returns the worst error.
 double check_model(model::Model& model, const GoldenCase& golden, const std::string& what) {
   const double whole = worst_error(logits_in_pieces(model, golden, {64}, false), golden.logits, golden.vocab);
-  const double odd = worst_error(logits_in_pieces(model, golden, {1, 17, 5, 13, 3}, false), golden.logits, golden.vocab);
+  const double odd =
+      worst_error(logits_in_pieces(model, golden, {1, 17, 5, 13, 3}, false), golden.logits, golden.vocab);
   const double single = worst_error(logits_in_pieces(model, golden, {1}, true), golden.logits, golden.vocab);
   EXPECT_LE(whole, kF32Error) << what << ", prompt in one piece";
   EXPECT_LE(odd, kF32Error) << what << ", prompt in odd pieces";
@@ -82,7 +85,8 @@ double check_model(model::Model& model, const GoldenCase& golden, const std::str
 void check_backend(ops::Backend& backend) {
   for (const GoldenCase& golden : all_cases())
     for (const std::string& path : {golden.folder, golden.folder + "/model.gguf"}) {
-      const std::string what = golden.name + (path == golden.folder ? " safetensors " : " gguf ") + std::string(backend.name());
+      const std::string what =
+          golden.name + (path == golden.folder ? " safetensors " : " gguf ") + std::string(backend.name());
       const auto model = load_model(golden, path, backend);
       if (!model) continue;
       const double error = check_model(*model, golden, what);
@@ -107,7 +111,8 @@ TEST(Golden, CpuBackendMatchesTransformers) {
 TEST(Golden, ContainersAgree) {
   const auto backend = ops::reference::make_backend();
   for (const GoldenCase& golden : all_cases()) {
-    const auto folder = load_model(golden, golden.folder, *backend), gguf = load_model(golden, golden.folder + "/model.gguf", *backend);
+    const auto folder = load_model(golden, golden.folder, *backend),
+               gguf = load_model(golden, golden.folder + "/model.gguf", *backend);
     ASSERT_TRUE(folder && gguf);
     const std::vector<float> expected = logits_in_pieces(*folder, golden, {64}, false);
     EXPECT_LE(worst_error(logits_in_pieces(*gguf, golden, {64}, false), expected, golden.vocab), 1e-5) << golden.name;
@@ -117,7 +122,8 @@ TEST(Golden, ContainersAgree) {
 TEST(Golden, EveryArchitectureHasOne) {
   const std::vector<GoldenCase> cases = all_cases();
   for (const model::ArchSpec* spec : model::arch_specs()) {
-    const bool found = std::ranges::any_of(cases, [&](const GoldenCase& golden) { return golden.arch == spec->names[0]; });
+    const bool found =
+        std::ranges::any_of(cases, [&](const GoldenCase& golden) { return golden.arch == spec->names[0]; });
     EXPECT_TRUE(found) << "no folder of tests/golden/models is a " << spec->names[0];
   }
 }

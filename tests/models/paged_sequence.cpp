@@ -20,7 +20,11 @@ void PagedSequence::make_groups(uint32_t capacity) {
   const uint32_t pages = (capacity + kPageTokens - 1) / kPageTokens;
   std::vector<size_t> page_bytes(shape.group_windows.size());
   for (const auto& spec : shape.kv) {
-    kv_.push_back({.page_tokens = kPageTokens, .group = spec.group, .kv_heads = spec.kv_heads, .k_dim = spec.k_dim, .v_dim = spec.v_dim});
+    kv_.push_back({.page_tokens = kPageTokens,
+                   .group = spec.group,
+                   .kv_heads = spec.kv_heads,
+                   .k_dim = spec.k_dim,
+                   .v_dim = spec.v_dim});
     page_bytes[spec.group] += kv_.back().bytes_per_page();
   }
   std::mt19937 random(7);
@@ -44,7 +48,8 @@ void PagedSequence::make_groups(uint32_t capacity) {
 
 void PagedSequence::make_slots() {
   const auto& specs = model_.state_shape().slots;
-  const size_t stride = std::accumulate(specs.begin(), specs.end(), size_t{0}, [](size_t n, const auto& s) { return n + s.floats; });
+  const size_t stride =
+      std::accumulate(specs.begin(), specs.end(), size_t{0}, [](size_t n, const auto& s) { return n + s.floats; });
   slot_memory_ = Buffer(3 * stride * sizeof(float));
   float* memory = slot_memory_.as<float>();
   std::fill_n(memory, 3 * stride, std::numeric_limits<float>::quiet_NaN());

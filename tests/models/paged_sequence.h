@@ -1,6 +1,6 @@
 #pragma once
-// One sequence with just enough cache to run a model without an engine: pages of 16 tokens under shuffled numbers in memory
-// full of NaN, so that reading what was never written shows.
+// One sequence with just enough cache to run a model without an engine: pages of 16 tokens under shuffled numbers in
+// memory full of NaN, so that reading what was never written shows.
 #include <span>
 #include <vector>
 
@@ -13,8 +13,8 @@ class PagedSequence {
   // Room for `capacity` tokens of one sequence.
   PagedSequence(model::Model& model, uint32_t capacity);
 
-  // Appends the tokens in one step and returns the logits of each: (tokens.size(), vocab). Generated tokens take the decode
-  // kernels, others the prefill kernels.
+  // Appends the tokens in one step and returns the logits of each: (tokens.size(), vocab). Generated tokens take the
+  // decode kernels, others the prefill kernels.
   std::vector<float> append(std::span<const int32_t> tokens, bool are_generated);
 
   uint32_t length() const { return length_; }

@@ -86,7 +86,8 @@ Deviation follow_all(const std::string& weights, const std::string& expectations
 void check_unquantized(ops::Backend& backend) {
   const std::string half_cache = stories() + "greedy-F32.json";
   // llama.cpp with an f32 cache: the same arithmetic as ours but for the order of sums.
-  const Deviation exact = follow_all("stories260K-F32.gguf", source_path("tests/golden/stories/f32_cache.json"), backend);
+  const Deviation exact =
+      follow_all("stories260K-F32.gguf", source_path("tests/golden/stories/f32_cache.json"), backend);
   EXPECT_EQ(exact.different, 0u);
   EXPECT_LE(exact.log_probability, 1e-4);
   // These expectations come from a half-precision cache and attention, 1.0e-2 away from llama.cpp's own f32 cache.
@@ -121,7 +122,8 @@ TEST(Stories, QuantizedFilesStayNear) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   const auto backend = ops::reference::make_backend();
   for (const std::string format : {"Q8_0", "Q4_0"}) {
-    const Deviation deviation = follow_all("stories260K-" + format + ".gguf", stories() + "greedy-" + format + ".json", *backend);
+    const Deviation deviation =
+        follow_all("stories260K-" + format + ".gguf", stories() + "greedy-" + format + ".json", *backend);
     EXPECT_LE(deviation.log_probability, 0.25) << format;  // measured: 0.195 and 0.212
     EXPECT_LE(deviation.different, deviation.tokens / 20) << format;
   }

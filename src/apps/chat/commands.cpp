@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/options/describe.h"
 #include "service/conversation.h"
 
 namespace hearth::apps {
@@ -16,6 +17,7 @@ struct ChatCommands {
 
   static bool help(Session& s, const std::string&) {
     for (const Entry& entry : kList) {
+      if (entry.help.empty()) continue;  // another name of one listed
       const std::string usage = fmt::format("{} {}", entry.name, entry.arguments);
       s.console_.print(fmt::format("  {:24}{}\n", usage, entry.help));
     }
@@ -59,6 +61,7 @@ struct ChatCommands {
       return true;
     }
     s.messages_ = std::move(loaded->messages);
+    s.context_used_ = 0;
     s.console_.print(s.console_.dim(fmt::format("{} messages loaded", s.messages_.size())) + "\n");
     for (const auto& message : s.messages_)
       s.console_.print(fmt::format("{} {}\n", s.console_.accent(message.role + ":"), message.text()));
@@ -67,14 +70,35 @@ struct ChatCommands {
 
   static bool set(Session& s, const std::string& rest) {
     const size_t space = rest.find(' ');
-    if (rest.empty() || space == std::string::npos) {
-      for (const auto& option : s.settings_.all())
-        s.console_.print(fmt::format("  {:20}{:16}{}\n", option.name, option.value_text(), s.console_.dim(option.help)));
+    const std::string name = rest.substr(0, space);
+    if (space != std::string::npos) {
+      std::string value = rest.substr(rest.find_first_not_of(' ', space));
+      if (value == "\"\"") value.clear();  // clears a list or an optional value
+      if (const auto done = s.settings_.set(name, value, options::Source::kSession); !done) {
+        s.tell(done.error());
+      } else {
+        const options::Option& option = *s.settings_.find(name);
+        s.console_.print(s.console_.dim(fmt::format("{} is {}", option.name, shown_value(option))) + "\n");
+      }
       return true;
     }
-    const std::string name = rest.substr(0, space), value = rest.substr(rest.find_first_not_of(' ', space));
-    if (const auto done = s.settings_.set(name, value, options::Source::kSession); !done) s.tell(done.error());
+    const options::Option* named = s.settings_.find(name);
+    if (!rest.empty() && named == nullptr) s.tell(s.settings_.set(name, "", options::Source::kSession).error());
+    for (const auto& option : s.settings_.all())
+      if (rest.empty() || &option == named) s.console_.print(setting_line(s.console_, option));
     return true;
+  }
+
+  static std::string shown_value(const options::Option& option) {
+    const std::string value = option.value_text();
+    if (!value.empty()) return value;
+    return option.traits.unset.empty() ? "empty" : std::string(option.traits.unset);
+  }
+
+  static std::string setting_line(const Console& console, const options::Option& option) {
+    constexpr size_t kHelpColumn = 40;
+    const std::string line = fmt::format("  {:20}{:18}", option.name, shown_value(option));
+    return line + console.dim(options::wrap(option.help, console.columns(), kHelpColumn)) + "\n";
   }
 
   static bool show(Session& s, const std::string&) {
@@ -115,12 +139,12 @@ const std::array<ChatCommands::Entry, 11> ChatCommands::kList{{
     {"/system", "[TEXT]", "show or set the system message", &system},
     {"/save", "FILE", "write the conversation to a file", &save},
     {"/load", "FILE", "go on with a saved conversation", &load},
-    {"/set", "[NAME VALUE]", "change a setting, or list them all", &set},
+    {"/set", "[NAME [VALUE]]", "change a setting, or show it, or all; \"\" clears one", &set},
     {"/show", "", "the model, its memory, changed settings, counts", &show},
     {"/regen", "", "answer the last message again", &regen},
-    {"/exit", "", "leave (also /bye, /quit, Ctrl-D)", &leave},
-    {"/bye", "", "leave", &leave},
-    {"/quit", "", "leave", &leave},
+    {"/exit", "", "leave; also /bye, /quit and Ctrl-D", &leave},
+    {"/bye", "", "", &leave},
+    {"/quit", "", "", &leave},
 }};
 
 bool run_chat_command(Session& session, const std::string& input) {

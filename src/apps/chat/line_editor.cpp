@@ -4,6 +4,7 @@
 #include <langinfo.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <cstring>
@@ -94,7 +95,10 @@ std::optional<std::string> LineEditor::read_line(const std::string& prompt) {
   t.prompt = prompt;
   t.interrupted = false;
   int length = 0;
+  ::el_set(t.line, EL_PREP_TERM, 1);  // before the prompt invites keys; libedit itself does it after
+  errno = 0;
   const char* text = ::el_gets(t.line, &length);
+  if (text == nullptr && errno == EINTR) t.interrupted = true;  // Ctrl-C before the editor had the terminal
   if (t.interrupted) {
     std::fputs("^C\n", stdout);
     std::fflush(stdout);

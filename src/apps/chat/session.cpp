@@ -10,9 +10,10 @@
 namespace hearth::apps {
 
 Session::Session(Console& console, service::LoadedModel& loaded, const text::Tokenizer& tokenizer,
-                 const text::ChatTemplate& chat_template, RunOptions& options)
+                 const text::ChatTemplate& chat_template, RunOptions& options, options::OptionList& given)
     : console_(console), loaded_(loaded), tokenizer_(tokenizer), template_(chat_template), options_(options) {
   apps::visit(settings_, options_.settings);
+  for (auto& setting : settings_.all()) setting.source = given.find(setting.name)->source;
   if (!options_.system.empty()) messages_.push_back(text::Message::of("system", options_.system));
 }
 
@@ -57,17 +58,19 @@ static std::string history_file() {
 }
 
 Result<void> run_chat(Console& console, service::LoadedModel& loaded, std::shared_ptr<const text::Tokenizer> tokenizer,
-                      RunOptions& options) {
+                      RunOptions& options, options::OptionList& given) {
   HEARTH_TRY(chat_template, loaded.files().chat_template());
   console.print(fmt::format("{}  {}\n", console.bold(loaded.files().name()),
                             console.dim(fmt::format("context {} tokens, {}. /help lists the commands.",
                                                     number_text(loaded.engine().context()), loaded.backend().summary()))));
   if (!loaded.files().has_own_template() && options.template_file.empty())
     console.note(fmt::format("{} has no chat template; using the {}", loaded.files().name(), loaded.files().template_origin()));
-  Session session(console, loaded, *tokenizer, *chat_template, options);
+  Session session(console, loaded, *tokenizer, *chat_template, options, given);
   // \1 brackets what takes no room; without colours there is nothing to bracket.
   const std::string arrow = console.accent(">>>");
   const std::string prompt = arrow == ">>>" ? ">>> " : "\1\x1b[36m\1>>>\1\x1b[0m\1 ";
+  // Between an answer and the next prompt the terminal is not the editor's yet; a Ctrl-C then must not end the chat.
+  const InterruptFlag interrupt(InterruptFlag::Second::kIsIgnored);
   LineEditor editor(prompt, "... ", history_file());
   while (true) {
     const LineEditor::Input input = editor.read_message();

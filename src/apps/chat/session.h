@@ -14,15 +14,16 @@
 
 namespace hearth::apps {
 
-// Runs until the user leaves. Errors of single turns are told and the chat goes on. Errors: a broken chat template.
+// Runs until the user leaves. `given` are the command's options, which tell where each setting came from. Errors of single
+// turns are told and the chat goes on. Errors: a broken chat template.
 Result<void> run_chat(Console& console, service::LoadedModel& loaded, std::shared_ptr<const text::Tokenizer> tokenizer,
-                      RunOptions& options);
+                      RunOptions& options, options::OptionList& given);
 
 // The state of a chat, for its commands.
 class Session {
  public:
   Session(Console& console, service::LoadedModel& loaded, const text::Tokenizer& tokenizer,
-          const text::ChatTemplate& chat_template, RunOptions& options);
+          const text::ChatTemplate& chat_template, RunOptions& options, options::OptionList& given);
 
   // Handles one input: a command or a message. False when the user leaves.
   bool handle(const std::string& input);

@@ -26,7 +26,7 @@ class Run final : public Command {
     for (const auto& refused : service::apply_model_defaults(call.options, files.defaults())) call.console.note(refused);
     HEARTH_TRY(tokenizer, files.tokenizer());
     HEARTH_TRY(loaded, load_model(call.console, std::move(files), options_.model));
-    if (is_chat) return run_chat(call.console, *loaded, tokenizer, options_);
+    if (is_chat) return run_chat(call.console, *loaded, tokenizer, options_, call.options);
     std::string prompt;
     if (has_prompt) prompt = call.arguments[1];
     else HEARTH_TRY_VOID(read_prompt(prompt));

@@ -4,6 +4,7 @@
 
 #include "apps/command.h"
 #include "apps/plan_words.h"
+#include "base/options/describe.h"
 #include "model/model.h"
 #include "service/model_files.h"
 
@@ -51,7 +52,8 @@ Json metadata_value(const Metadata::Value& value) {
 
 std::string one_line(const Metadata::Value& value) {
   const Json json = metadata_value(value);
-  if (const Json* items = json.find("items")) return fmt::format("{} of {} items", type_name(value), items->as_integer());
+  if (const Json* items = json.find("items")) return fmt::format("{} ({} items)", type_name(value), items->as_integer());
+  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.7g}", *number);  // most are f32 in the file
   std::string text = json.is_string() ? json.as_string() : json.dump();
   std::ranges::replace(text, '\n', ' ');
   if (text.size() <= kShownBytes) return text;
@@ -83,7 +85,8 @@ class Show final : public Command {
     auto section = [&](std::string_view title) { out += fmt::format("\n{}\n", console.bold(title)); };
     section("Plan");
     if (plan) {
-      for (const auto& sentence : plan_sentences(*plan)) out += fmt::format("  {}\n", sentence);
+      for (const auto& sentence : plan_sentences(*plan))
+        out += fmt::format("  {}\n", options::wrap(sentence, console.columns(), 4));
     } else {
       out += fmt::format("  cannot be run: {}\n", plan.error().text());
     }
@@ -94,7 +97,8 @@ class Show final : public Command {
     for (const auto& tensor : checkpoint.unreadable()) out += fmt::format("  unreadable: {}: {}\n", tensor.name, tensor.reason);
     section("Text");
     const auto tokenizer = files.tokenizer();
-    out += fmt::format("  tokenizer      {}\n", tokenizer ? std::string((*tokenizer)->summary()) : tokenizer.error().text());
+    out += fmt::format("  tokenizer      {}\n",
+                       tokenizer ? std::string((*tokenizer)->summary()) : "none: " + tokenizer.error().text());
     out += fmt::format("  chat template  {}\n", files.template_origin());
     for (const auto& d : files.defaults()) out += fmt::format("  recommended    {} {}\n", d.option, d.text);
     section("Metadata");

@@ -1,5 +1,5 @@
-// Gemma 3: five windowed layers with a rope of their own, then one that sees everything; norms before and after each block;
-// embeddings scaled by sqrt(width).
+// Gemma 3: five windowed layers with a rope of their own, then one that sees everything; norms before and after each
+// block; embeddings scaled by sqrt(width).
 #include <cmath>
 
 #include "model/read/decoder.h"
@@ -8,8 +8,8 @@
 
 namespace hearth::model {
 
-// GGUF files do not store the scale of q·k. It is 1/sqrt(head_dim), but for the 27B model, which has 62 layers and 1/sqrt of
-// width/heads (the published query_pre_attn_scalar: 168).
+// GGUF files do not store the scale of q·k. It is 1/sqrt(head_dim), but for the 27B model, which has 62 layers and
+// 1/sqrt of width/heads (the published query_pre_attn_scalar: 168).
 static Result<float> read_scale(const Keys& keys, const ModelPlan& plan) {
   const auto& attention = std::get<Attention>(plan.layers[0].mixer);
   if (plan.layers.size() != 62) return keys.number_or("attention.scale", attention.scale);
@@ -18,9 +18,9 @@ static Result<float> read_scale(const Keys& keys, const ModelPlan& plan) {
 
 static Result<ModelPlan> plan(const ArchInput& input) {
   const Keys keys(input);
-  HEARTH_TRY(plan, read_decoder(input, {.qk_norm = QkNorm::kPerHead,
-                                        .activation = ops::Activation::kGeluTanh,
-                                        .window_pattern = 6}));
+  HEARTH_TRY(
+      plan, read_decoder(input,
+                         {.qk_norm = QkNorm::kPerHead, .activation = ops::Activation::kGeluTanh, .window_pattern = 6}));
   HEARTH_TRY(scale, read_scale(keys, plan));
   HEARTH_TRY(local_base, keys.number_or("rope.freq_base_swa", 10000));
   HEARTH_TRY(attention_cap, keys.number_or("attn_logit_softcapping", 0));

@@ -1,5 +1,5 @@
-// Llama 2 and 3, Mistral, Mixtral and what follows them. Mistral's windows, Llama 3's rope scaling, biases and Mixtral's
-// experts are read where the file has them.
+// Llama 2 and 3, Mistral, Mixtral and what follows them. Mistral's windows, Llama 3's rope scaling, biases and
+// Mixtral's experts are read where the file has them.
 #include "model/read/decoder.h"
 #include "model/read/dims.h"
 #include "model/read/keys.h"

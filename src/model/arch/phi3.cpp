@@ -1,4 +1,5 @@
-// Phi-3, Phi-3.5 and Phi-4-mini: Llama with fused tensors, windows in every layer and, in long-context models, LongRoPE.
+// Phi-3, Phi-3.5 and Phi-4-mini: Llama with fused tensors, windows in every layer and, in long-context models,
+// LongRoPE.
 #include "model/read/decoder.h"
 
 namespace hearth::model {

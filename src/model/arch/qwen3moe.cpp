@@ -1,4 +1,5 @@
-// Qwen3-MoE: Qwen3 with a mixture of experts as feed-forward, but in the layers whose feed-forward is dense in the file.
+// Qwen3-MoE: Qwen3 with a mixture of experts as feed-forward, but in the layers whose feed-forward is dense in the
+// file.
 #include "model/read/decoder.h"
 #include "model/read/dims.h"
 

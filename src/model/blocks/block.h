@@ -31,7 +31,8 @@ class Block {
  public:
   virtual ~Block() = default;
 
-  // out = block(x), or out += block(x). x and out: (step rows, width), apart from each other; x is not needed afterwards.
+  // out = block(x), or out += block(x). x and out: (step rows, width), apart from each other; x is not needed
+  // afterwards.
   virtual void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const = 0;
 };
 

@@ -11,7 +11,8 @@ class MoeBlock final : public Block {
     const uint32_t width = weights.plan().width, hidden = options.hidden;
     router_ = weights.matrix(place.tensor("ffn_gate_inp.weight"), options.experts, width);
     const Weights::Part fused[] = {{place.tensor("ffn_gate_up_exps.weight"), 2 * uint64_t{hidden}}};
-    const Weights::Part apart[] = {{place.tensor("ffn_gate_exps.weight"), hidden}, {place.tensor("ffn_up_exps.weight"), hidden}};
+    const Weights::Part apart[] = {{place.tensor("ffn_gate_exps.weight"), hidden},
+                                   {place.tensor("ffn_up_exps.weight"), hidden}};
     const Weights::Part down[] = {{place.tensor("ffn_down_exps.weight"), width}};
     const bool is_fused = weights.has(fused[0].name);
     gate_up_ = weights.experts(is_fused ? std::span<const Weights::Part>(fused) : apart, options.experts, width);

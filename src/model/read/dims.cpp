@@ -11,17 +11,20 @@ static Result<uint32_t> read_vocab(const ArchInput& input, uint32_t width) {
   if (table == nullptr) return fail(ErrorCode::kBadFile, "tensor token_embd.weight is missing");
   const Shape& shape = table->shape;
   if (shape.columns() != width || shape.rows() == 0 || shape.rows() > kMaxVocab)
-    return fail(ErrorCode::kBadFile, "tensor token_embd.weight is {}, the plan says vocabulary×{}", shape.text(), width);
+    return fail(ErrorCode::kBadFile, "tensor token_embd.weight is {}, the plan says vocabulary×{}", shape.text(),
+                width);
   return static_cast<uint32_t>(shape.rows());
 }
 
 // A number for all layers, or one per layer.
-static Result<std::vector<uint32_t>> read_kv_heads(const ArchInput& input, const Keys& keys, uint32_t layers, uint32_t heads) {
+static Result<std::vector<uint32_t>> read_kv_heads(const ArchInput& input, const Keys& keys, uint32_t layers,
+                                                   uint32_t heads) {
   const std::string key = keys.name("attention.head_count_kv");
   const auto per_layer = input.meta.integers(key);
   if (per_layer.empty()) {
     HEARTH_TRY(kv_heads, keys.count_or("attention.head_count_kv", heads, heads));
-    if (heads % kv_heads != 0) return fail(ErrorCode::kBadFile, "key {} is {}, which does not divide the {} heads", key, kv_heads, heads);
+    if (heads % kv_heads != 0)
+      return fail(ErrorCode::kBadFile, "key {} is {}, which does not divide the {} heads", key, kv_heads, heads);
     return std::vector<uint32_t>(layers, kv_heads);
   }
   if (per_layer.size() != layers)
@@ -41,8 +44,8 @@ static Result<void> read_attention(const ArchInput& input, const Keys& keys, Dim
     return fail(ErrorCode::kBadFile, "key {}: a head of {} dimensions is not even and between 2 and {}",
                 keys.name("attention.key_length"), head_dim, kMaxHeadDim);
   if (value_dim != head_dim)
-    return fail(ErrorCode::kUnsupported, "key {} is {}, but keys have {}", keys.name("attention.value_length"), value_dim,
-                head_dim);
+    return fail(ErrorCode::kUnsupported, "key {} is {}, but keys have {}", keys.name("attention.value_length"),
+                value_dim, head_dim);
   dims.heads = heads;
   dims.kv_heads = std::move(kv_heads);
   dims.head_dim = head_dim;
@@ -59,7 +62,8 @@ Result<Dims> read_dims(const ArchInput& input) {
   HEARTH_TRY(eps, keys.number("attention.layer_norm_rms_epsilon"));
   HEARTH_TRY(vocab, read_vocab(input, width));
   if (eps >= 1)
-    return fail(ErrorCode::kBadFile, "key {} is {}, it must be below 1", keys.name("attention.layer_norm_rms_epsilon"), eps);
+    return fail(ErrorCode::kBadFile, "key {} is {}, it must be below 1", keys.name("attention.layer_norm_rms_epsilon"),
+                eps);
   Dims dims{.layers = layers,
             .width = width,
             .vocab = vocab,
@@ -115,8 +119,8 @@ Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t laye
 Result<ops::Activation> read_activation(const ArchInput& input, ops::Activation fallback) {
   using enum ops::Activation;
   static constexpr std::pair<std::string_view, ops::Activation> kNames[] = {
-      {"silu", kSilu}, {"swish", kSilu}, {"gelu_pytorch_tanh", kGeluTanh}, {"gelu_new", kGeluTanh},
-      {"gelu", kGelu}, {"relu", kRelu},  {"relu2", kRelu2}};
+      {"silu", kSilu}, {"swish", kSilu}, {"gelu_pytorch_tanh", kGeluTanh}, {"gelu_new", kGeluTanh}, {"gelu", kGelu},
+      {"relu", kRelu}, {"relu2", kRelu2}};
   constexpr std::string_view kKey = "hearth.activation";
   if (!input.meta.has(kKey)) return fallback;
   HEARTH_TRY(name, input.meta.text(kKey));

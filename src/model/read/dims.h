@@ -11,7 +11,7 @@ struct Dims {
   uint32_t layers, width, vocab, context;
   uint32_t heads = 0, head_dim = 0;
   std::vector<uint32_t> kv_heads = {};  // of each layer; 0: no attention there (hybrids)
-  uint32_t hidden;  // of a dense feed-forward
+  uint32_t hidden;                      // of a dense feed-forward
   float norm_eps, norm_offset;
   bool tied_head;
   bool qkv_bias, out_bias, ffn_bias;
@@ -25,8 +25,8 @@ Result<Dims> read_dims(const ArchInput& input);
 // A plan with everything but ropes and layers.
 ModelPlan plan_of(const ArchInput& input, const Dims& dims);
 
-// The window of each layer, 0 = unbounded. attention.sliding_window is the window of the windowed layers; which they are
-// tells attention.sliding_window_pattern: one boolean per layer, or a number n: every n-th layer sees everything.
+// The window of each layer, 0 = unbounded. attention.sliding_window is the window of the windowed layers; which they
+// are tells attention.sliding_window_pattern: one boolean per layer, or a number n: every n-th layer sees everything.
 // `default_pattern` stands where the key is absent; 0: all layers are windowed.
 Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t layers, uint32_t default_pattern);
 

@@ -8,7 +8,8 @@ namespace hearth::model {
 Result<uint32_t> Keys::count(std::string_view suffix, uint32_t maximum, uint32_t minimum) const {
   HEARTH_TRY(value, meta_.integer(name(suffix)));
   if (value < minimum || value > maximum)
-    return fail(ErrorCode::kBadFile, "key {} is {}, it must be between {} and {}", name(suffix), value, minimum, maximum);
+    return fail(ErrorCode::kBadFile, "key {} is {}, it must be between {} and {}", name(suffix), value, minimum,
+                maximum);
   return static_cast<uint32_t>(value);
 }
 

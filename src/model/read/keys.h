@@ -1,6 +1,6 @@
 #pragma once
-// Typed, bounded reads of an architecture's metadata keys. A file is not trusted: every number has a range, and an error
-// names the key. The bounds are far above any real model and low enough that products of two stay in 32 bits.
+// Typed, bounded reads of an architecture's metadata keys. A file is not trusted: every number has a range, and an
+// error names the key. The bounds are far above any real model and low enough that products of two stay in 32 bits.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,8 +12,8 @@
 namespace hearth::model {
 
 constexpr uint32_t kMaxLayers = 4096;
-constexpr uint32_t kMaxWidth = 1u << 20;    // of the residual stream
-constexpr uint32_t kMaxHidden = 1u << 24;   // of a feed-forward
+constexpr uint32_t kMaxWidth = 1u << 20;   // of the residual stream
+constexpr uint32_t kMaxHidden = 1u << 24;  // of a feed-forward
 constexpr uint32_t kMaxHeads = 4096;
 constexpr uint32_t kMaxHeadDim = 4096;
 constexpr uint32_t kMaxVocab = 1u << 24;

@@ -25,10 +25,11 @@ using Factors = std::vector<float>;  // one divisor per inverse frequency
 
 Result<void> divide(Rope& rope, std::span<const float> factors, std::string_view source) {
   if (factors.size() != rope.inverse_frequencies.size())
-    return fail(ErrorCode::kBadFile, "{} holds {} rope factors, {} dimensions need {}", source, factors.size(), rope.dims(),
-                rope.inverse_frequencies.size());
+    return fail(ErrorCode::kBadFile, "{} holds {} rope factors, {} dimensions need {}", source, factors.size(),
+                rope.dims(), rope.inverse_frequencies.size());
   for (size_t i = 0; i < factors.size(); ++i) {
-    if (!(factors[i] > 0)) return fail(ErrorCode::kBadFile, "{}: rope factor {} is {}, it must be above 0", source, i, factors[i]);
+    if (!(factors[i] > 0))
+      return fail(ErrorCode::kBadFile, "{}: rope factor {} is {}, it must be above 0", source, i, factors[i]);
     rope.inverse_frequencies[i] /= factors[i];
   }
   return {};
@@ -44,18 +45,21 @@ Result<std::optional<Factors>> tensor_factors(const ArchInput& input, std::strin
   if (!bytes) return std::nullopt;
   const quant::Format& format = quant::format(tensor->format);
   if (tensor->shape.count() % format.block_values != 0)
-    return fail(ErrorCode::kUnsupported, "tensor {}: {} rope factors cannot be stored as {}", name, dims / 2, format.name);
+    return fail(ErrorCode::kUnsupported, "tensor {}: {} rope factors cannot be stored as {}", name, dims / 2,
+                format.name);
   Factors factors(dims / 2);
   format.decode(bytes->data(), factors.size() / format.block_values, factors.data());
   return factors;
 }
 
-// What cosines and sines are multiplied by. Hugging Face states the whole factor, GGUF one that comes on top of YaRN's own.
+// What cosines and sines are multiplied by. Hugging Face states the whole factor, GGUF one that comes on top of YaRN's
+// own.
 Result<float> read_magnitude(const Scaling& scaling, double own, double gguf_base) {
   constexpr std::string_view kWhole = "hearth.rope.attention_factor";
   if (const Metadata& meta = scaling.input.meta; meta.has(kWhole)) {
     HEARTH_TRY(whole, meta.number(kWhole));
-    if (!(whole > 0 && whole < 1e6)) return fail(ErrorCode::kBadFile, "key {} is {}, it must be above 0", kWhole, whole);
+    if (!(whole > 0 && whole < 1e6))
+      return fail(ErrorCode::kBadFile, "key {} is {}, it must be above 0", kWhole, whole);
     return static_cast<float>(whole);
   }
   if (!scaling.keys.has("rope.scaling.attn_factor")) return static_cast<float>(own);
@@ -88,15 +92,16 @@ Result<void> apply_llama3(Rope& rope, const Scaling& scaling) {
     return fail(ErrorCode::kBadFile, "key {} is {}, it must exceed the low one, {}",
                 scaling.keys.name("rope.scaling.high_freq_factor"), high, low);
   for (float& frequency : rope.inverse_frequencies) {
-    const double turns = double{1} * scaling.original * frequency / (2 * std::numbers::pi);  // within the original context
+    const double turns =
+        double{1} * scaling.original * frequency / (2 * std::numbers::pi);  // within the original context
     const double kept = std::clamp((turns - low) / (high - low), 0.0, 1.0);
     frequency = static_cast<float>(frequency * (kept + (1 - kept) / scaling.factor));
   }
   return {};
 }
 
-// YaRN (arXiv:2309.00071), "NTK-by-parts": dimensions that turn more than beta_fast times within the original context are
-// kept, those below beta_slow stretched, with a linear ramp over whole dimensions between.
+// YaRN (arXiv:2309.00071), "NTK-by-parts": dimensions that turn more than beta_fast times within the original context
+// are kept, those below beta_slow stretched, with a linear ramp over whole dimensions between.
 Result<void> apply_yarn(Rope& rope, const Scaling& scaling) {
   HEARTH_TRY(fast, scaling.keys.number_or("rope.scaling.yarn_beta_fast", 32));
   HEARTH_TRY(slow, scaling.keys.number_or("rope.scaling.yarn_beta_slow", 1));
@@ -115,7 +120,8 @@ Result<void> apply_yarn(Rope& rope, const Scaling& scaling) {
   for (size_t i = 0; i < rope.inverse_frequencies.size(); ++i) {
     const double stretched = std::clamp((static_cast<double>(i) - first) / length, 0.0, 1.0);
     const double frequency = rope.inverse_frequencies[i];
-    rope.inverse_frequencies[i] = static_cast<float>(frequency * (1 - stretched) + frequency / scaling.factor * stretched);
+    rope.inverse_frequencies[i] =
+        static_cast<float>(frequency * (1 - stretched) + frequency / scaling.factor * stretched);
   }
   rope.magnitude = magnitude;
   return {};
@@ -155,7 +161,8 @@ Result<Rope> read_rope(const ArchInput& input, uint32_t head_dim, uint32_t model
   HEARTH_TRY(base, keys.number_or("rope.freq_base", 10000));
   HEARTH_TRY(factor, keys.number_or("rope.scaling.factor", 1));
   HEARTH_TRY(original, keys.count_or("rope.scaling.original_context_length", model_context, kMaxContext, 2));
-  if (dims % 2 != 0) return fail(ErrorCode::kBadFile, "key {} is {}, it must be even", keys.name("rope.dimension_count"), dims);
+  if (dims % 2 != 0)
+    return fail(ErrorCode::kBadFile, "key {} is {}, it must be even", keys.name("rope.dimension_count"), dims);
   if (base == 0) return fail(ErrorCode::kBadFile, "key {} is 0, it must be above", keys.name("rope.freq_base"));
   if (factor == 0) return fail(ErrorCode::kBadFile, "key {} is 0, it must be above", keys.name("rope.scaling.factor"));
   Rope rope = plain_rope(base, dims, rope_is_interleaved(input));
