@@ -1,6 +1,6 @@
 # Sourced by ./hearth and ./check: installs missing Debian packages and configures a build. Works on Debian 12, 13 and Ubuntu 24.04.
 
-run_packages="g++ cmake ninja-build ccache pkg-config libfmt-dev libsimdjson-dev libcli11-dev libtomlplusplus-dev
+run_packages="g++ cmake ninja-build ccache pkg-config libfmt-dev libsimdjson-dev libtomlplusplus-dev
   libutf8proc-dev libpcre2-dev libedit-dev"
 check_packages="$run_packages libgtest-dev python3 python3-jinja2 binutils clang-19 libclang-rt-19-dev"
 
