@@ -101,7 +101,7 @@ def run_fuzzers(seconds, totals):
 
 
 def run_fuzzer(binary, corpora, target, seconds, totals):
-    ran = subprocess.run([str(binary), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-seed=1",
+    ran = subprocess.run([str(binary), f"-max_total_time={seconds}", "-timeout=60", "-rss_limit_mb=2048", "-seed=1",
                           "-artifact_prefix=/tmp/hearth-fuzz-", *corpora],
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     executed = re.search(r"Done (\d+) runs", ran.stdout)
