@@ -107,6 +107,19 @@ TEST(Golden, CpuBackendMatchesTransformers) {
   count_cases("architecture goldens", all_cases().size() * 2);
 }
 
+// "The same answer": on the backend that serves, cutting a prompt differently changes no bit, in any architecture.
+TEST(Golden, PiecesOfAPromptGiveTheSameBits) {
+  const auto backend = ops::cpu::make_backend({.threads = 2, .isa = {}});
+  ASSERT_TRUE(backend) << backend.error().text();
+  for (const GoldenCase& golden : all_cases()) {
+    const auto model = load_model(golden, golden.folder, **backend);
+    ASSERT_TRUE(model);
+    const std::vector<float> whole = logits_in_pieces(*model, golden, {64}, false);
+    EXPECT_TRUE(logits_in_pieces(*model, golden, {1, 17, 5, 13, 3}, false) == whole) << golden.name;
+    EXPECT_TRUE(logits_in_pieces(*model, golden, {1}, false) == whole) << golden.name;
+  }
+}
+
 // The same weights from both containers. Rotary pairs may be stored in another order, which changes the order of sums.
 TEST(Golden, ContainersAgree) {
   const auto backend = ops::reference::make_backend();

@@ -16,6 +16,7 @@ import gguf
 import numpy as np
 import torch
 import transformers
+from safetensors.torch import save_file
 
 import models_gguf
 from models_cases import CASES
@@ -73,6 +74,18 @@ def old_style_config(folder):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
+def stack_experts(folder):
+    """Rewrites the one file of a folder with gate above up, all experts in one tensor, as models hold them in memory."""
+    path = folder / "model.safetensors"
+    tensors = models_gguf.stack_experts(models_gguf.read_tensors(folder))
+    for name in [n for n in tensors if n.endswith("experts.gate_proj.weight")]:
+        prefix = name.removesuffix("gate_proj.weight")
+        up = tensors.pop(prefix + "up_proj.weight")
+        tensors[prefix + "gate_up_proj"] = torch.cat([tensors.pop(name), up], dim=1)
+        tensors[prefix + "down_proj"] = tensors.pop(prefix + "down_proj.weight")
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
 def load(folder, dtype):
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
     return model.eval()
@@ -102,6 +115,8 @@ def make(case):
         model = case.model()
         randomize(model, seed)
         model.to(case.dtype).save_pretrained(folder, max_shard_size=case.shard)
+        if case.stacked_experts:
+            stack_experts(folder)
         if case.old_config:
             old_style_config(folder)
         (folder / "generation_config.json").unlink(missing_ok=True)

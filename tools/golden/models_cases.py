@@ -18,6 +18,7 @@ class Case:
     context: int = 0  # LoadOptions.context of the test
     prompt: int = 8  # tokens before the greedy ones
     shard: str = "1GB"
+    stacked_experts: bool = False  # all experts of a layer in one tensor, as newer checkpoints have them
     old_config: bool = False  # config.json in the style of transformers 4
     gguf: dict = field(default_factory=dict)  # keys that the public conversion leaves out
 
@@ -84,9 +85,10 @@ CASES = [
          config(hf.Qwen3MoeConfig, head_dim=16, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=12,
                 norm_topk_prob=True, mlp_only_layers=[1]),
          1000, shard="100KB"),
-    Case("qwen3moe_raw", "qwen3moe", "router weights as they are", hf.Qwen3MoeForCausalLM,
+    Case("qwen3moe_raw", "qwen3moe", "router weights as they are, stacked experts", hf.Qwen3MoeForCausalLM,
          config(hf.Qwen3MoeConfig, head_dim=16, num_experts=4, num_experts_per_tok=2,
-                moe_intermediate_size=12, norm_topk_prob=False), 1100, gguf={"expert_weights_norm": False}),
+                moe_intermediate_size=12, norm_topk_prob=False), 1100, stacked_experts=True,
+         gguf={"expert_weights_norm": False}),
     Case("gemma2", "gemma2", "soft caps, alternating windows, sandwich norms, a query scale of its own",
          hf.Gemma2ForCausalLM,
          config(hf.Gemma2Config, head_dim=16, query_pre_attn_scalar=24,

@@ -180,6 +180,12 @@ def convert(folder, path, case):
     for name in list(tensors):
         tensors[name] = modify(name, tensors[name], config, case.arch)
     for name, tensor in stack_experts(tensors).items():
+        if name.endswith("experts.gate_up_proj"):  # the public conversion writes the halves apart
+            gate, up = tensor.chunk(2, dim=1)
+            for part, half in (("gate_proj.weight", gate), ("up_proj.weight", up)):
+                add_tensor(writer, names.get_name(name.removesuffix("gate_up_proj") + part, (".weight",)), half)
+            continue
+        name = name + ".weight" if name.endswith("experts.down_proj") else name
         mapped = names.get_name(name, (".weight", ".bias")) or plain.get_name(name, (".weight", ".bias"))
         assert mapped, f"{case.name}: GGUF has no name for {name}"
         add_tensor(writer, mapped, tensor)
