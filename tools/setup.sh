@@ -24,13 +24,14 @@ install_missing() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
-# build PRESET TARGET...: configures once, then builds with one job per processor.
+# configure PRESET [CMAKE ARGUMENT...]: prints what CMake says only when it fails.
+configure() {
+  local said
+  said=$(cmake --preset "$@" 2>&1) || { say "$said"; return 1; }
+}
+
+# build PRESET TARGET...: builds with one job per processor.
 build() {
   local preset=$1; shift
-  local folder=build/$preset
-  if [ ! -f "$folder/build.ninja" ]; then
-    cmake --preset "$preset" >"/tmp/hearth-configure-$$.log" 2>&1 || { cat "/tmp/hearth-configure-$$.log" >&2; return 1; }
-    rm -f "/tmp/hearth-configure-$$.log"
-  fi
-  cmake --build "$folder" -j "$(nproc)" --target "$@"
+  cmake --build "build/$preset" -j "$(nproc)" --target "$@"
 }
