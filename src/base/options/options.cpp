@@ -145,6 +145,10 @@ bool Option::takes_value() const {
   return !std::holds_alternative<bool*>(target) && !std::holds_alternative<std::optional<bool>*>(target);
 }
 
+bool Option::is_textual() const {
+  return std::holds_alternative<std::string*>(target) || std::holds_alternative<std::vector<std::string>*>(target);
+}
+
 std::string Option::placeholder() const {
   if (!takes_value()) return "";
   if (!traits.placeholder.empty()) return std::string(traits.placeholder);
@@ -154,8 +158,7 @@ std::string Option::placeholder() const {
     return out;
   }
   if (std::holds_alternative<double*>(target)) return "X";
-  const bool textual = std::holds_alternative<std::string*>(target) || std::holds_alternative<std::vector<std::string>*>(target);
-  return textual ? "TEXT" : "N";
+  return is_textual() ? "TEXT" : "N";
 }
 
 std::string Option::accepts() const {
@@ -165,7 +168,7 @@ std::string Option::accepts() const {
     for (const auto choice : traits.choices) out += (out == "one of" ? " " : ", ") + std::string(choice);
     return out;
   }
-  if (placeholder() == "TEXT") return "a text";
+  if (is_textual()) return traits.placeholder.empty() ? "a text" : std::string(traits.placeholder);
   const std::string kind = std::holds_alternative<double*>(target) ? "a number" : "a whole number";
   if (traits.low && traits.high) return fmt::format("{} from {} to {}", kind, print(*traits.low), print(*traits.high));
   const bool is_signed = std::holds_alternative<double*>(target) || std::holds_alternative<int32_t*>(target);

@@ -54,6 +54,7 @@ struct Option {
   std::string variable() const;      // "HEARTH_TOP_P"
   std::string key() const;           // "top_p"
   bool takes_value() const;          // false for switches: --quiet, --no-quiet
+  bool is_textual() const;
   std::string placeholder() const;   // "N", "X", "TEXT", "f16|f32"
   std::string accepts() const;       // "a number from 0 to 1", for error sentences
   std::string value_text() const;    // as the user would write it; lists joined by ", "
