@@ -61,6 +61,7 @@ std::string ending_text(const service::Outcome& outcome, uint32_t context) {
     case FinishReason::kLength: return fmt::format("cut after {} tokens (max-tokens)", outcome.tokens.size());
     case FinishReason::kContext: return fmt::format("cut: the context of {} tokens is full", context);
     case FinishReason::kCancelled: return "interrupted";
+    case FinishReason::kDeadline: return "cut: the time allowed is over";
   }
   return "";
 }

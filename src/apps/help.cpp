@@ -34,9 +34,10 @@ std::string exit_code_table() {
       {ErrorCode::kQualityGate, "a measured quality is below the asked bound"},
       {ErrorCode::kBadFile, "a malformed model file, template or JSON"},
       {ErrorCode::kNotFound, "no such file or model"},
-      {ErrorCode::kUnavailable, "busy, shutting down or no network"},
+      {ErrorCode::kUnavailable, "shutting down or no network"},
       {ErrorCode::kCannotCreate, "a file cannot be written"},
       {ErrorCode::kIo, "a file cannot be read"},
+      {ErrorCode::kBusy, "too many requests are waiting"},
       {ErrorCode::kConfig, "a mistake in the config file or a variable"},
       {ErrorCode::kCancelled, "interrupted"},
   };

@@ -9,6 +9,7 @@ const ErrorFacts& error_facts(ErrorCode code) {
       {"not_found", 404, 66},       {"bad_file", 422, 65},       {"unsupported", 501, 4}, {"does_not_fit", 507, 3},
       {"device_absent", 503, 5},    {"integrity", 502, 6},       {"quality_gate", 409, 7}, {"io", 500, 74},
       {"cannot_create", 500, 73},   {"unavailable", 503, 69},    {"cancelled", 499, 130},
+      {"busy", 429, 75},
   };
   return kFacts[static_cast<size_t>(code)];
 }

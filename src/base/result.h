@@ -28,6 +28,7 @@ enum class ErrorCode : uint8_t {
   kCannotCreate,     // the operating system refused to write or create
   kUnavailable,      // busy, shutting down, network down
   kCancelled,        // the caller gave up
+  kBusy,             // too much is waiting already: Error::retry_after_seconds
 };
 
 struct ErrorFacts {
@@ -42,6 +43,7 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
   std::string where;  // file and offset, JSON path, template line; may be empty
+  uint32_t retry_after_seconds = 0;  // when it may go better; 0: nobody knows
 
   std::string text() const;  // "where: message", or the message alone
 };

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
+#include <cmath>
 #include <vector>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "engine/cache/cache_plan.h"
+#include "engine/inbox.h"
+#include "engine/meter.h"
 #include "engine/runner.h"
 #include "engine/sampling/candidates.h"
 #include "engine/sampling/distribution.h"
@@ -32,12 +34,19 @@ Result<void> check_request(const Request& request, uint32_t vocab, uint32_t cont
   HEARTH_TRY_VOID(check_tokens("stop_tokens", request.stop_tokens, vocab));
   if (request.top_logprobs > kMostTopLogprobs)
     return fail(ErrorCode::kInvalidArgument, "top_logprobs is {}, it must be at most {}", request.top_logprobs, kMostTopLogprobs);
+  if (!std::isfinite(request.deadline_seconds) || request.deadline_seconds < 0)
+    return fail(ErrorCode::kInvalidArgument, "deadline_seconds is {}, it must be 0 or more", request.deadline_seconds);
   if (request.prompt.size() >= context)
     return fail(ErrorCode::kDoesNotFit,
                 "the prompt has {} tokens and the context holds {}, of which the answer needs one at least: shorten the prompt "
                 "or raise the context",
                 request.prompt.size(), context);
   return {};
+}
+
+Clock clock_of(const EngineOptions& options) {
+  if (options.clock) return options.clock;
+  return [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
 }
 
 std::string_view name_of(ops::KvType type) { return type == ops::KvType::kF32 ? "f32" : "f16"; }
@@ -48,24 +57,33 @@ class LocalEngine final : public Engine {
       : model_(model),
         options_(options),
         context_(plan.context),
+        clock_(clock_of(options)),
         reuses_prefixes_(options.prefix_cache && model.state_shape().slots.empty()),
         page_memory_(std::move(layout), plan.groups, backend),
         slot_memory_(model.state_shape(), options.max_sequences, backend),
         cache_(std::move(plan.groups), options.page_tokens, reuses_prefixes_),
         scheduler_(cache_, options.prefill_chunk, options.max_sequences),
-        runner_(model, backend, page_memory_, slot_memory_) {}
+        runner_(model, backend, page_memory_, slot_memory_),
+        meter_(options.observer),
+        inbox_(options.max_waiting) {}
 
   Result<RequestId> submit(Request request, std::shared_ptr<EventSink> sink) override;
-  void cancel(RequestId id) override;
+  Result<std::vector<RequestId>> submit_several(Request request, std::span<const std::shared_ptr<EventSink>> sinks) override;
+  void cancel(RequestId id) override { inbox_.cancel(id); }
   bool step() override;
+  bool wait_for_work(std::chrono::milliseconds timeout) override { return !sequences_.empty() || inbox_.wait(timeout); }
+  void wake() override { inbox_.wake(); }
 
   uint32_t context() const override { return context_; }
   uint64_t kv_bytes() const override { return page_memory_.bytes() + slot_memory_.bytes(); }
   EngineLoad load() const override;
+  EngineStats stats() const override;
   std::string summary() const override;
 
  private:
   bool take_in();
+  void end_overdue();
+  void publish_stats();
   void settle(size_t index, const Grant& grant);
   void report_prompt(Sequence& sequence, size_t index, uint32_t first_position);
   void choose(Sequence& sequence, std::span<const float> logits);
@@ -74,6 +92,7 @@ class LocalEngine final : public Engine {
   model::Model& model_;
   const EngineOptions options_;
   const uint32_t context_;
+  const Clock clock_;
   const bool reuses_prefixes_;
   PagePool page_memory_;
   RecurrentPool slot_memory_;
@@ -85,42 +104,47 @@ class LocalEngine final : public Engine {
   Candidates candidates_;                             // scratch of choose()
   std::vector<TokenLogprob> top_;
 
-  std::mutex inbox_;  // guards what follows
-  RequestId next_id_ = 1;
-  std::vector<std::unique_ptr<Sequence>> submitted_;
-  std::vector<RequestId> cancelled_;
+  Meter meter_;
+  Inbox inbox_;
 };
 
 Result<RequestId> LocalEngine::submit(Request request, std::shared_ptr<EventSink> sink) {
-  const uint32_t vocab = model_.plan().vocab;
+  HEARTH_TRY(ids, submit_several(std::move(request), {&sink, 1}));
+  return ids[0];
+}
+
+Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std::span<const std::shared_ptr<EventSink>> sinks) {
+  const uint32_t vocab = model_.plan().vocab, count = static_cast<uint32_t>(sinks.size());
+  if (sinks.empty() || sinks.size() > kMostContinuations)
+    return fail(ErrorCode::kInvalidArgument, "{} continuations are asked for, it must be between 1 and {}", sinks.size(), kMostContinuations);
   HEARTH_TRY_VOID(check_request(request, vocab, context_));
-  HEARTH_TRY(chain, Chain::make(request.sampling, vocab));
-  const std::lock_guard lock(inbox_);
-  const RequestId id = next_id_++;
-  submitted_.push_back(std::make_unique<Sequence>(id, std::move(request), std::move(chain), std::move(sink)));
-  return id;
-}
-
-void LocalEngine::cancel(RequestId id) {
-  const std::lock_guard lock(inbox_);
-  cancelled_.push_back(id);
-}
-
-// Returns whether anything came in. No event is sent under the lock: a sink may call cancel().
-bool LocalEngine::take_in() {
-  std::vector<std::unique_ptr<Sequence>> submitted;
-  std::vector<RequestId> cancelled;
-  {
-    const std::lock_guard lock(inbox_);
-    submitted.swap(submitted_);
-    cancelled.swap(cancelled_);
+  const uint64_t seed = request.sampling.seed;
+  const double now = clock_();
+  const RequestId first = inbox_.reserve_ids(count);
+  std::vector<RequestId> ids;
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  for (uint32_t i = 0; i < count; ++i) {
+    request.sampling.seed = continuation_seed(seed, i);
+    if (i > 0) request.want_prompt_logits = false;
+    HEARTH_TRY(chain, Chain::make(request.sampling, vocab));
+    ids.push_back(first + i);
+    sequences.push_back(std::make_unique<Sequence>(ids[i], request, std::move(chain), sinks[i], now));
   }
-  for (auto& sequence : submitted) {
+  if (inbox_.submit(sequences)) return ids;
+  Error busy{ErrorCode::kBusy, fmt::format("{} requests are waiting already: try again in {} s", options_.max_waiting, meter_.retry_after_seconds()), {}};
+  busy.retry_after_seconds = meter_.retry_after_seconds();
+  return Failure(std::move(busy));
+}
+
+// Returns whether anything came in. No event is sent under a lock: a sink may call cancel().
+bool LocalEngine::take_in() {
+  Inbox::Mail mail = inbox_.take();
+  for (auto& sequence : mail.submitted) {
     scheduler_.add(*sequence);
     sequences_.push_back(std::move(sequence));
   }
-  bool any = !submitted.empty();
-  for (const RequestId id : cancelled) {
+  bool any = !mail.submitted.empty();
+  for (const RequestId id : mail.cancelled) {
     const auto found = std::ranges::find(sequences_, id, &Sequence::id);
     if (found == sequences_.end()) continue;
     finish(**found, FinishReason::kCancelled);
@@ -129,14 +153,44 @@ bool LocalEngine::take_in() {
   return any;
 }
 
+void LocalEngine::end_overdue() {
+  const double now = clock_();
+  for (size_t i = sequences_.size(); i-- > 0;)
+    if (sequences_[i]->deadline() <= now) finish(*sequences_[i], FinishReason::kDeadline);
+}
+
 bool LocalEngine::step() {
   const bool any = take_in();
-  if (scheduler_.is_idle()) return any;
-  const std::span<const Grant> picked = scheduler_.pick();
-  grants_.assign(picked.begin(), picked.end());
-  runner_.run(grants_);
-  for (size_t i = 0; i < grants_.size(); ++i) settle(i, grants_[i]);
+  end_overdue();
+  if (!scheduler_.is_idle()) {
+    const double begin = clock_();
+    const std::span<const Grant> picked = scheduler_.pick(begin);
+    grants_.assign(picked.begin(), picked.end());
+    runner_.run(grants_);
+    uint32_t prompt_rows = 0, generated_rows = 0;
+    for (const Grant& grant : grants_) (grant.sequence->is_in_prompt() ? prompt_rows : generated_rows) += grant.rows;
+    meter_.stepped(clock_() - begin, prompt_rows, generated_rows);
+    for (size_t i = 0; i < grants_.size(); ++i) settle(i, grants_[i]);
+  } else if (!any) {
+    return false;
+  }
+  publish_stats();
   return true;
+}
+
+void LocalEngine::publish_stats() {
+  EngineStats& counters = meter_.counters();
+  counters.load = load();
+  counters.running = scheduler_.running();
+  counters.waiting = scheduler_.waiting();
+  inbox_.set_waiting(scheduler_.waiting());
+  meter_.publish();
+}
+
+EngineStats LocalEngine::stats() const {
+  EngineStats stats = meter_.stats();
+  stats.refused = inbox_.refused();
+  return stats;
 }
 
 // What follows for a sequence whose rows were computed.
@@ -172,7 +226,8 @@ void LocalEngine::choose(Sequence& sequence, std::span<const float> logits) {
   top_.clear();
   candidates_.reset(logits, *distribution);
   for (const Candidate& best : candidates_.ranked(request.top_logprobs)) top_.push_back({best.token, distribution->logprob(best.logit)});
-  sequence.append(*token);
+  const bool is_first = sequence.generated_tokens() == 0;
+  meter_.token(is_first, sequence.append(*token, clock_()));
   sequence.sink().on_token(*token, distribution->logprob(logits[static_cast<size_t>(*token)]), top_);
 
   if (std::ranges::find(request.stop_tokens, *token) != request.stop_tokens.end()) finish(sequence, FinishReason::kStopToken);
@@ -184,6 +239,7 @@ void LocalEngine::finish(Sequence& sequence, FinishReason reason, Error error) {
   scheduler_.remove(sequence);
   Finish finish = sequence.finish(reason);
   finish.error = std::move(error);
+  meter_.finished(sequence.request(), finish);
   sequence.sink().on_finish(finish);
   std::erase_if(sequences_, [&](const auto& owned) { return owned.get() == &sequence; });
 }

@@ -29,7 +29,7 @@ void Scheduler::stop(Sequence& sequence) {
   free_slots_.push_back(sequence.slot());
 }
 
-std::span<const Grant> Scheduler::pick() {
+std::span<const Grant> Scheduler::pick(double now) {
   grants_.clear();
   prompt_grants_.clear();
   chunk_left_ = prefill_chunk_;
@@ -39,7 +39,7 @@ std::span<const Grant> Scheduler::pick() {
     if (running_[i]->is_decoding()) grant(i);
   for (size_t i = 0; i < running_.size() && chunk_left_ > 0; ++i)
     if (!running_[i]->is_decoding()) grant(i);
-  start_waiting();
+  start_waiting(now);
 
   grants_.insert(grants_.end(), prompt_grants_.begin(), prompt_grants_.end());
   HEARTH_CHECK(!grants_.empty() || is_idle(), "no sequence can advance");
@@ -64,7 +64,7 @@ void Scheduler::grant(size_t index) {
 
 // Nobody overtakes: what the first of the waiting lacks is not given to the second. Each running sequence is left a page to
 // grow into; so a preempted one cannot come back at once, only to be pushed out again.
-void Scheduler::start_waiting() {
+void Scheduler::start_waiting(double now) {
   while (!waiting_.empty() && !free_slots_.empty() && chunk_left_ > 0) {
     Sequence& sequence = *waiting_.front();
     const bool may_reuse = !sequence.request().want_prompt_logits;  // cached positions have no logits to report
@@ -73,7 +73,7 @@ void Scheduler::start_waiting() {
       cache_.release(sequence.pages);
       return;
     }
-    sequence.start(cached, free_slots_.back());
+    sequence.start(cached, free_slots_.back(), now);
     free_slots_.pop_back();
     waiting_.pop_front();
     running_.push_back(&sequence);

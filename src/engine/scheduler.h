@@ -29,13 +29,15 @@ class Scheduler {
   void remove(Sequence& sequence);  // waiting or running; its pages are given back
 
   // Never empty while a sequence is waiting or running. Grants of generated tokens come first. Valid until the next call.
-  std::span<const Grant> pick();
+  std::span<const Grant> pick(double now);
 
+  uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
+  uint32_t running() const { return static_cast<uint32_t>(running_.size()); }
   bool is_idle() const { return waiting_.empty() && running_.empty(); }
 
  private:
   void grant(size_t index);  // what running_[index] may compute now
-  void start_waiting();
+  void start_waiting(double now);
   void preempt_youngest();
   void stop(Sequence& sequence);
 

@@ -1,18 +1,24 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 
 namespace hearth::engine {
 
-Sequence::Sequence(RequestId id, Request request, Chain chain, std::shared_ptr<EventSink> sink)
+Sequence::Sequence(RequestId id, Request request, Chain chain, std::shared_ptr<EventSink> sink, double now)
     : id_(id),
       prompt_tokens_(static_cast<uint32_t>(request.prompt.size())),
       tokens_(std::move(request.prompt)),
       request_(std::move(request)),
       chain_(std::move(chain)),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      submitted_(now) {}
+
+double Sequence::deadline() const {
+  return request_.deadline_seconds > 0 ? submitted_ + request_.deadline_seconds : std::numeric_limits<double>::infinity();
+}
 
 uint32_t Sequence::first_logit_row(uint32_t rows) const {
   const uint32_t last = past_ + rows == known() ? rows - 1 : rows;
@@ -20,7 +26,7 @@ uint32_t Sequence::first_logit_row(uint32_t rows) const {
   return std::min(last, std::max(reported_prompt_, past_) - past_);
 }
 
-void Sequence::start(uint32_t cached, uint32_t slot) {
+void Sequence::start(uint32_t cached, uint32_t slot, double now) {
   HEARTH_CHECK(stage_ == Stage::kWaiting, "only a waiting sequence can start");
   stage_ = Stage::kPrefilling;
   past_ = cached;
@@ -28,13 +34,14 @@ void Sequence::start(uint32_t cached, uint32_t slot) {
   if (has_started_) return;
   has_started_ = true;
   cached_ = cached;
-  started_ = Clock::now();
+  started_ = now;
 }
 
 void Sequence::preempt() {
   HEARTH_CHECK(stage_ == Stage::kPrefilling || stage_ == Stage::kDecoding, "only a running sequence can be preempted");
   stage_ = Stage::kWaiting;
   past_ = 0;
+  ++preemptions_;
 }
 
 void Sequence::advance(uint32_t rows) {
@@ -43,20 +50,26 @@ void Sequence::advance(uint32_t rows) {
   if (past_ >= prompt_tokens_) stage_ = Stage::kDecoding;
 }
 
-void Sequence::append(int32_t token) {
+double Sequence::append(int32_t token, double now) {
   HEARTH_CHECK(stage_ == Stage::kDecoding && past_ == known(), "a token was chosen before its logits");
-  last_token_ = Clock::now();
-  if (generated_tokens() == 0) first_token_ = last_token_;
+  const bool is_first = generated_tokens() == 0;
+  const double gap = now - (is_first ? submitted_ : last_token_);
+  if (is_first) first_token_ = now;
+  else longest_gap_ = std::max(longest_gap_, gap);
+  last_token_ = now;
   tokens_.push_back(token);
+  return gap;
 }
 
 Finish Sequence::finish(FinishReason reason) {
   stage_ = Stage::kFinished;
   Finish finish{.reason = reason, .prompt_tokens = prompt_tokens_, .cached_tokens = cached_, .generated_tokens = generated_tokens(),
-                .prompt_seconds = 0, .generate_seconds = 0, .error = {}};
+                .preemptions = preemptions_, .longest_gap_seconds = longest_gap_};
+  if (has_started_) finish.queue_seconds = started_ - submitted_;
   if (generated_tokens() > 0) {
-    finish.prompt_seconds = std::chrono::duration<double>(first_token_ - started_).count();
-    finish.generate_seconds = std::chrono::duration<double>(last_token_ - first_token_).count();
+    finish.prompt_seconds = first_token_ - started_;
+    finish.generate_seconds = last_token_ - first_token_;
+    finish.first_token_seconds = first_token_ - submitted_;
   }
   return finish;
 }

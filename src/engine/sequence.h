@@ -3,7 +3,6 @@
 //
 //   waiting --start--> prefilling --prompt cached--> decoding --finish--> finished
 //      ^------------------- preempt -------------------'   (pages given back; everything known is computed again later)
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -19,7 +18,8 @@ class Sequence {
  public:
   enum class Stage : uint8_t { kWaiting, kPrefilling, kDecoding, kFinished };
 
-  Sequence(RequestId id, Request request, Chain chain, std::shared_ptr<EventSink> sink);
+  // Times are seconds of the engine's clock.
+  Sequence(RequestId id, Request request, Chain chain, std::shared_ptr<EventSink> sink, double now);
 
   RequestId id() const { return id_; }
   Stage stage() const { return stage_; }
@@ -34,6 +34,8 @@ class Sequence {
   uint32_t generated_tokens() const { return known() - prompt_tokens_; }
   uint32_t past() const { return past_; }                      // tokens in the cache
   uint32_t slot() const { return slot_; }
+  bool has_started() const { return has_started_; }            // once at least
+  double deadline() const;                                     // infinity: none
 
   // Prompt tokens and generated ones never share a step of one sequence: they go through different kernels.
   bool is_in_prompt() const { return past_ < prompt_tokens_; }
@@ -42,10 +44,11 @@ class Sequence {
   // Of the next `rows` rows, the first whose logits are wanted (== rows: none). From there on, all are.
   uint32_t first_logit_row(uint32_t rows) const;
 
-  void start(uint32_t cached, uint32_t slot);  // waiting -> prefilling, with `cached` tokens found in the cache
+  void start(uint32_t cached, uint32_t slot, double now);  // waiting -> prefilling, with `cached` tokens found in the cache
   void preempt();                              // -> waiting; its pages and slot are free for others
   void advance(uint32_t rows);                 // so many more tokens are in the cache
-  void append(int32_t token);                  // a generated token; all known tokens were computed
+  // A generated token; all known tokens were computed. Returns the seconds since the token before it, or since submit.
+  double append(int32_t token, double now);
   uint32_t reported_prompt() const { return reported_prompt_; }  // leading prompt tokens the caller was told of
   void report_prompt() { reported_prompt_ = past_; }
   Finish finish(FinishReason reason);          // -> finished; the figures for the caller
@@ -53,18 +56,18 @@ class Sequence {
   SequencePages pages;
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   const RequestId id_;
   const uint32_t prompt_tokens_;
   std::vector<int32_t> tokens_;
   const Request request_;
   Stage stage_ = Stage::kWaiting;
   uint32_t past_ = 0, slot_ = 0, cached_ = 0, reported_prompt_ = 0;
+  uint32_t preemptions_ = 0;
   bool has_started_ = false;
   Chain chain_;
   std::shared_ptr<EventSink> sink_;
-  Clock::time_point started_, first_token_, last_token_;
+  const double submitted_;
+  double started_ = 0, first_token_ = 0, last_token_ = 0, longest_gap_ = 0;
 };
 
 }  // namespace hearth::engine

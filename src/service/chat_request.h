@@ -49,6 +49,7 @@ enum class FinishReason : uint8_t {
   kLength,      // max_tokens
   kContext,     // the context is full
   kCancelled,   // the caller gave up
+  kDeadline,    // the time that the caller allowed is over
 };
 std::string_view finish_reason_name(FinishReason reason);  // "end", "stop_string", ... stable, used in JSON
 

@@ -5,7 +5,7 @@
 namespace hearth::service {
 
 std::string_view finish_reason_name(FinishReason reason) {
-  static constexpr std::string_view kNames[] = {"end", "stop_string", "length", "context", "cancelled"};
+  static constexpr std::string_view kNames[] = {"end", "stop_string", "length", "context", "cancelled", "deadline"};
   return kNames[static_cast<size_t>(reason)];
 }
 
@@ -44,7 +44,7 @@ void OutputStream::on_finish(const engine::Finish& finish) {
     if (!stops_.matched()) emit(Delta::Kind::kText, stops_.finish());
   }
   static constexpr FinishReason kReasons[] = {FinishReason::kEnd, FinishReason::kLength, FinishReason::kContext,
-                                              FinishReason::kCancelled, FinishReason::kCancelled};
+                                              FinishReason::kCancelled, FinishReason::kCancelled, FinishReason::kDeadline};
   outcome_.reason = stops_.matched() ? FinishReason::kStopString : kReasons[static_cast<size_t>(finish.reason)];
   outcome_.stop_string = stops_.match();
   outcome_.prompt_tokens = finish.prompt_tokens;

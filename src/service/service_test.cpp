@@ -254,6 +254,11 @@ class NextLetterEngine final : public engine::Engine {
     sink_ = std::move(sink);
     return 1;
   }
+  Result<std::vector<engine::RequestId>> submit_several(engine::Request, std::span<const std::shared_ptr<engine::EventSink>>) override {
+    return fail(ErrorCode::kUnsupported, "one answer only");
+  }
+  bool wait_for_work(std::chrono::milliseconds) override { return false; }
+  void wake() override {}
   void cancel(engine::RequestId) override {}
   bool step() override {
     const auto& prompt = prompts.back();
@@ -268,6 +273,7 @@ class NextLetterEngine final : public engine::Engine {
   uint32_t context() const override { return 8; }
   uint64_t kv_bytes() const override { return 0; }
   engine::EngineLoad load() const override { return {}; }
+  engine::EngineStats stats() const override { return {}; }
   std::string summary() const override { return ""; }
   std::vector<std::vector<int32_t>> prompts;
 

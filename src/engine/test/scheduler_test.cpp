@@ -16,7 +16,7 @@ class SchedulerTest : public ::testing::Test {
 
   Sequence& add(uint32_t prompt_tokens) {
     Request request{.prompt = std::vector<int32_t>(prompt_tokens, 1), .sampling = {}, .stop_tokens = {}};
-    sequences.push_back(std::make_unique<Sequence>(sequences.size() + 1, request, Chain::make({}, 9).value(), std::make_shared<Recorder>()));
+    sequences.push_back(std::make_unique<Sequence>(sequences.size() + 1, request, Chain::make({}, 9).value(), std::make_shared<Recorder>(), 0));
     scheduler.add(*sequences.back());
     return *sequences.back();
   }
@@ -24,11 +24,11 @@ class SchedulerTest : public ::testing::Test {
   // One step: every sequence whose known tokens are all computed gets another.
   Rows step() {
     Rows rows;
-    for (const Grant& grant : scheduler.pick()) {
+    for (const Grant& grant : scheduler.pick(0)) {
       rows.emplace_back(grant.sequence->id(), grant.rows);
       EXPECT_GE(grant.sequence->pages.count * 4, grant.sequence->past() + grant.rows);
       grant.sequence->advance(grant.rows);
-      if (grant.sequence->past() == grant.sequence->known()) grant.sequence->append(2);
+      if (grant.sequence->past() == grant.sequence->known()) grant.sequence->append(2, 0);
     }
     return rows;
   }
@@ -86,16 +86,16 @@ TEST_F(SchedulerTest, NobodyOvertakes) {
 TEST_F(SchedulerTest, RunsNoMoreThanItsSlots) {
   Scheduler narrow(cache, 6, 1);
   for (int i = 0; i < 2; ++i) {
-    sequences.push_back(std::make_unique<Sequence>(i, Request{.prompt = {1}, .sampling = {}, .stop_tokens = {}}, Chain::make({}, 9).value(), nullptr));
+    sequences.push_back(std::make_unique<Sequence>(i, Request{.prompt = {1}, .sampling = {}, .stop_tokens = {}}, Chain::make({}, 9).value(), nullptr, 0));
     narrow.add(*sequences.back());
   }
-  EXPECT_EQ(narrow.pick().size(), 1u);
+  EXPECT_EQ(narrow.pick(0).size(), 1u);
   narrow.remove(*sequences[0]);
-  ASSERT_EQ(narrow.pick().size(), 1u);
-  EXPECT_EQ(narrow.pick()[0].sequence, sequences[1].get());
+  ASSERT_EQ(narrow.pick(0).size(), 1u);
+  EXPECT_EQ(narrow.pick(0)[0].sequence, sequences[1].get());
   narrow.remove(*sequences[1]);
   EXPECT_TRUE(narrow.is_idle());
-  EXPECT_TRUE(narrow.pick().empty());
+  EXPECT_TRUE(narrow.pick(0).empty());
 }
 
 }  // namespace

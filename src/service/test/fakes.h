@@ -88,6 +88,11 @@ class ScriptedEngine final : public engine::Engine {
     next_ = 0;
     return 7;
   }
+  Result<std::vector<engine::RequestId>> submit_several(engine::Request, std::span<const std::shared_ptr<engine::EventSink>>) override {
+    return fail(ErrorCode::kUnsupported, "the script knows one answer");
+  }
+  bool wait_for_work(std::chrono::milliseconds) override { return false; }
+  void wake() override {}
   void cancel(engine::RequestId id) override { cancelled_ = cancelled_ || id == 7; }
   bool step() override {
     if (sink_ == nullptr) return false;
@@ -106,6 +111,7 @@ class ScriptedEngine final : public engine::Engine {
   uint32_t context() const override { return 100; }
   uint64_t kv_bytes() const override { return 0; }
   engine::EngineLoad load() const override { return {}; }
+  engine::EngineStats stats() const override { return {}; }
   std::string summary() const override { return "scripted"; }
 
   std::vector<engine::Request> requests;
