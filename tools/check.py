@@ -81,7 +81,7 @@ def run_test(name, command, totals, verbose):
 
 
 def run_fuzzers(seconds, totals):
-    """Builds the libFuzzer targets with clang and sanitizers and runs each over its corpus plus `seconds` of mutation."""
+    """Builds the libFuzzer targets with clang and sanitizers; runs each over its seeds plus `seconds` of mutation."""
     targets = sorted(p.stem.removesuffix("_fuzz") for p in (ROOT / "src").rglob("*_fuzz.cpp"))
     if subprocess.run(["sh", "-c", "command -v clang++-19"], capture_output=True).returncode != 0:
         totals.skipped += [f"fuzz {t} (clang-19 is not installed)" for t in targets]
@@ -94,10 +94,20 @@ def run_fuzzers(seconds, totals):
             print(done.stdout[-8000:])
             totals.failed.append("fuzz targets (build)")
             return
-    for target in targets:
-        corpus = ROOT / "tests" / "fuzz" / target
-        with tempfile.TemporaryDirectory() as found:
-            run_fuzzer(build / f"hearth_{target}_fuzz", [found] + ([str(corpus)] if corpus.is_dir() else []), target, seconds, totals)
+    with tempfile.TemporaryDirectory() as corpus:
+        subprocess.run([sys.executable, str(ROOT / "tools/fuzz/seeds.py"), corpus], check=True)
+        for target in targets:
+            seeds = Path(corpus) / target
+            if not seeds.is_dir():
+                totals.failed.append(f"fuzz {target} (tools/fuzz/seeds.py makes no seeds for it)")
+                continue
+            run_fuzzer(build / f"hearth_{target}_fuzz", [str(seeds), *malformed_files(target)], target, seconds, totals)
+
+
+def malformed_files(target):
+    """Folders of broken files of this kind, where the shared test data is at hand."""
+    shared = Path(os.environ.get("HEARTH_TEST_DATA", ROOT.parent / "shared" / "data")) / "malformed"
+    return sorted({str(p.parent) for p in shared.rglob("*") if p.is_file() and target in p.parent.name})
 
 
 def run_fuzzer(binary, corpora, target, seconds, totals):

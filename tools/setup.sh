@@ -20,8 +20,10 @@ install_missing() {
     root=(sudo)
   fi
   say "hearth: installing Debian packages: ${missing[*]}"
-  "${root[@]}" apt-get update -qq >&2 || say "hearth: the package lists could not be refreshed; trying those on disk"
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  local said
+  said=$("${root[@]}" apt-get update -qq 2>&1) || say "hearth: the package lists could not be refreshed; trying those on disk"
+  said=$("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" 2>&1) ||
+    { say "$said"; say "hearth: the packages could not be installed"; return 1; }
 }
 
 # configure PRESET [CMAKE ARGUMENT...]: prints what CMake says only when it fails.

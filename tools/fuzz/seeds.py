@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Writes seed inputs for the fuzz targets of src/checkpoint: checkpoint_seeds.py FOLDER makes FOLDER/gguf and
-FOLDER/safetensors. Every seed is a small valid file, so that mutation starts behind the first checks."""
+"""Writes seed inputs for the fuzz targets: seeds.py FOLDER makes FOLDER/gguf, FOLDER/safetensors and FOLDER/template.
+
+Every seed is a small valid input, so that mutation starts behind the first checks: files made here, and the template
+expressions of the goldens."""
 import json
 import pathlib
 import struct
@@ -65,8 +67,13 @@ def safetensors_seeds():
         yield json.dumps(config).encode() + b"\0" + layers
 
 
+def template_seeds():
+    goldens = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/chat_template/expressions.json"
+    yield from (template.encode() for template, _ in json.loads(goldens.read_text())["cases"])
+
+
 def main():
-    for name, seeds in {"gguf": gguf_seeds(), "safetensors": safetensors_seeds()}.items():
+    for name, seeds in {"gguf": gguf_seeds(), "safetensors": safetensors_seeds(), "template": template_seeds()}.items():
         folder = pathlib.Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds):
