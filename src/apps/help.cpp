@@ -59,6 +59,11 @@ options::OptionList option_list(Command& command, CommonOptions& common) {
   return list;
 }
 
+Failure no_command(std::string_view name, std::string_view prefix, std::span<const std::string> names) {
+  const std::string suggested = options::suggestion(prefix, name, names);
+  return fail(ErrorCode::kUsage, "there is no command '{}'{}", name, suggested.empty() ? "; hearth help lists them" : suggested);
+}
+
 KnownNames known_names() {
   std::set<std::string> variables(std::begin(kOtherVariables), std::end(kOtherVariables)), keys;
   for (const CommandFacts* facts : commands()) {

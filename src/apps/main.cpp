@@ -44,7 +44,7 @@ Result<Found> find_command(std::span<const std::string> arguments) {
   }
   const bool is_family = std::ranges::any_of(names, [&](const std::string& n) { return n.starts_with(arguments[0] + " "); });
   const std::string& word = is_family && !two.empty() ? two : arguments[0];
-  return fail(ErrorCode::kUsage, "there is no command '{}'{}", word, options::suggestion("hearth ", word, names));
+  return no_command(word, "hearth ", names);
 }
 
 Result<std::vector<std::string>> read_sources(options::OptionList& list, std::span<const std::string> arguments,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "checkpoint/extents.h"
 #include "model/blocks/head.h"
 #include "model/blocks/rope.h"
 
@@ -129,8 +130,19 @@ class LoadedModel final : public Model {
 
 }  // namespace
 
+// Hugging Face folders say in their config how their weights were quantized; the tensors then have names and shapes of
+// their own, and missing ones would be a poor explanation.
+static Result<void> refuse_quantized_folder(const Metadata& meta) {
+  const std::string method = meta.text_or("hearth.quantization", "");
+  if (method.empty()) return {};
+  return fail(ErrorCode::kUnsupported,
+              "the weights are quantized with {}, which this build cannot read; get the model in bf16 or f16, or as GGUF",
+              checkpoint::printable(method));
+}
+
 Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend,
                                     const LoadOptions& options) {
+  HEARTH_TRY_VOID(refuse_quantized_folder(files.metadata()));
   HEARTH_TRY(plan, read_plan(files, options.context));
   auto model = std::make_unique<LoadedModel>(std::move(plan), backend);
   Weights weights(files, backend, model->plan(), options);

@@ -32,7 +32,7 @@ class Mistakes(Case):
     def test_commands_and_flags(self):
         self.refused("rnu", code=2, sentence="there is no command 'rnu'; did you mean hearth run?")
         self.refused("eval", "logit", code=2, sentence="there is no command 'eval logit'; did you mean hearth eval logits?")
-        self.refused("xyzzy", code=2, sentence="there is no command 'xyzzy'")
+        self.refused("xyzzy", code=2, sentence="there is no command 'xyzzy'; hearth help lists them")
         self.refused("run", code=2, sentence="too few arguments; the command is: hearth run MODEL [PROMPT]")
         self.refused("show", "a", "b", code=2, sentence="'b' is one argument too many; the command is: hearth show MODEL")
         self.refused("run", "m", "--temprature", "1", code=2, sentence="there is no flag --temprature; did you mean --temperature?")

@@ -129,6 +129,16 @@ TEST(Hostile, AnUnknownArchitectureListsTheKnownOnes) {
     EXPECT_NE(plan.error().text().find(spec->names[0]), std::string::npos) << spec->names[0];
 }
 
+TEST(Hostile, QuantizedFoldersSayWhatTheyNeed) {
+  EditedCheckpoint edited(open_golden("llama2"));
+  edited.set("hearth.quantization", std::string("gptq"));
+  const auto backend = ops::reference::make_backend();
+  const auto model = model::load(edited, *backend);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(model.error().text().find("quantized with gptq"), std::string::npos) << model.error().text();
+}
+
 // Every key of every golden file absent and with every kind of wrong value: an error or a model that runs.
 TEST(Hostile, NoKeyCanCrashTheModel) {
   const std::vector<Metadata::Value> values = {int64_t{0},

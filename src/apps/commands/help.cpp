@@ -22,7 +22,7 @@ class Help final : public Command {
       if (facts->name == name) return call.console.print(command_help(*facts, columns)), Result<void>();
       names.emplace_back(facts->name);
     }
-    return fail(ErrorCode::kUsage, "there is no command '{}'{}", name, options::suggestion("", name, names));
+    return no_command(name, "", names);
   }
 
  private:
