@@ -1,7 +1,12 @@
 # Sourced by ./hearth and ./check: installs missing Debian packages and configures a build. Works on Debian 12, 13 and Ubuntu 24.04.
 
+# Boost 1.81 is the least that will do. Debian 12's plain package is older, and the two exclude each other.
+boost_package() {
+  if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then echo libboost1.81-dev; else echo libboost-dev; fi
+}
+
 run_packages="g++ cmake ninja-build ccache pkg-config libfmt-dev libsimdjson-dev libtomlplusplus-dev
-  libutf8proc-dev libpcre2-dev libedit-dev"
+  libutf8proc-dev libpcre2-dev libedit-dev $(boost_package) libssl-dev"
 check_packages="$run_packages libgtest-dev python3 python3-jinja2 binutils clang-19 libclang-rt-19-dev"
 
 say() { printf '%s\n' "$*" >&2; }

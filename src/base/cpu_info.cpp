@@ -109,6 +109,16 @@ uint64_t total_memory_bytes() {
   return static_cast<uint64_t>(std::min(physical, number_in("/sys/fs/cgroup/memory.max", physical)));
 }
 
+uint64_t available_memory_bytes() {
+  double available = static_cast<double>(total_memory_bytes());
+  std::ifstream file("/proc/meminfo");
+  for (std::string word; file >> word;)
+    if (double kilobytes = 0; word == "MemAvailable:" && file >> kilobytes) available = std::min(available, kilobytes * 1024);
+  const double limit = number_in("/sys/fs/cgroup/memory.max", 0), used = number_in("/sys/fs/cgroup/memory.current", 0);
+  if (limit > 0) available = std::min(available, std::max(0.0, limit - used));
+  return static_cast<uint64_t>(available);
+}
+
 uint64_t resident_memory_bytes() {
   std::ifstream file("/proc/self/statm");
   uint64_t total = 0, resident = 0;

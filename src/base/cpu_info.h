@@ -24,6 +24,7 @@ std::string cpu_model_name();
 unsigned granted_cpus();
 
 uint64_t total_memory_bytes();     // of the machine, bounded by the cgroup limit
+uint64_t available_memory_bytes();  // that this process may still take without swapping, now
 uint64_t resident_memory_bytes();  // of this process, now
 uint64_t peak_memory_bytes();      // of this process, so far
 

@@ -6,13 +6,21 @@
 #include <cstdint>
 #include <string_view>
 
+namespace hearth {
+class Json;
+}
+
 namespace hearth::log {
 
 enum class Level : uint8_t { kQuiet, kWarn, kInfo, kDebug };
 
+enum class Format : uint8_t { kText, kJson };  // of lines: as people read them, or an object with time, level and message
+
 void set_level(Level level);
+void set_format(Format format);
 Level level();
 void write(Level level, std::string_view line);
+void event(Level level, std::string_view message, const Json& fields);  // with named values; never what users wrote
 
 template <class... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {

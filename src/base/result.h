@@ -21,6 +21,7 @@ enum class ErrorCode : uint8_t {
   kBadFile,          // malformed model file, template, schema, JSON
   kUnsupported,      // well-formed, but not something this build can run
   kDoesNotFit,       // memory or context budget
+  kContextExceeded,  // a prompt is longer than the context of a server's model
   kDeviceAbsent,     // a required device is missing
   kIntegrity,        // checksum or signature mismatch
   kQualityGate,      // a measured quality is below the asked bound
@@ -29,6 +30,10 @@ enum class ErrorCode : uint8_t {
   kUnavailable,      // busy, shutting down, network down
   kCancelled,        // the caller gave up
   kBusy,             // too much is waiting already: Error::retry_after_seconds
+  kUnauthorized,     // no key, or a wrong one
+  kForbidden,        // known, but not permitted
+  kTooLarge,         // a request beyond a limit on its size
+  kTimeout,          // a client was too slow
 };
 
 struct ErrorFacts {
@@ -44,6 +49,7 @@ struct Error {
   std::string message;
   std::string where;  // file and offset, JSON path, template line; may be empty
   uint32_t retry_after_seconds = 0;  // when it may go better; 0: nobody knows
+  uint64_t asked = 0, granted = 0;   // kContextExceeded: tokens of the prompt, and of the context
 
   std::string text() const;  // "where: message", or the message alone
 };

@@ -26,6 +26,7 @@ struct ChatRequest {
 // Raw text to be continued; no template.
 struct CompletionRequest {
   std::string prompt;
+  std::vector<text::TokenId> tokens = {};  // instead of the text, unless empty
   bool parse_special = true;     // the text of control tokens becomes control tokens
   GenerationOptions generation;
 };
@@ -36,11 +37,14 @@ struct Delta {
   std::string_view text;         // valid during the call
 };
 
-class EventReceiver {
- public:
-  virtual ~EventReceiver() = default;
-  virtual void on_prompt_progress(uint32_t done, uint32_t total) {}  // tokens
-  virtual void on_delta(const Delta& delta) = 0;
+// A token and how likely the model held it and others to be, before sampling options.
+struct TokenReport {
+  struct Choice {
+    std::string text;            // bytes: a token may hold a part of a character
+    float logprob = 0;
+  };
+  Choice chosen;
+  std::vector<Choice> likeliest;
 };
 
 enum class FinishReason : uint8_t {
@@ -59,12 +63,25 @@ struct Outcome {
   std::string stop_string;                // the one that matched, kStopString only
   std::vector<text::TokenId> tokens;      // all that were generated, an end token included
   std::vector<float> logprobs;            // one per token
+  uint32_t thinking_tokens = 0;           // of them, those of the reasoning
   uint32_t prompt_tokens = 0, cached_tokens = 0;
   double prompt_seconds = 0, generate_seconds = 0;
+  double queue_seconds = 0, first_token_seconds = 0;  // since submission: until it started, until its first token
   uint64_t seed = 0;                      // the one used, drawn where none was given
 
   double prompt_rate() const;             // uncached prompt tokens per second, 0 when unknown
   double generate_rate() const;           // tokens after the first per second, 0 when unknown
+};
+
+// Hears of one answer in order, on the thread that steps the engine; must not block it.
+class EventReceiver {
+ public:
+  virtual ~EventReceiver() = default;
+  virtual void on_prompt_progress(uint32_t done, uint32_t total) {}  // tokens
+  virtual void on_generated(uint32_t tokens) {}                      // so many now, whether or not their text can be shown
+  virtual void on_token(const TokenReport& token) {}                 // GenerationOptions::logprobs only; before its deltas
+  virtual void on_delta(const Delta& delta) = 0;
+  virtual void on_end(const Result<Outcome>& outcome) {}             // once, last
 };
 
 }  // namespace hearth::service

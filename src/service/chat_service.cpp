@@ -29,15 +29,29 @@ Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplat
   return prompt;
 }
 
+static OutputOptions output_options(const Prompt& prompt, const GenerationOptions& options, const text::Tokenizer& tokenizer) {
+  return {.stop = options.stop,
+          .end_tokens = tokenizer.special().end_of_generation,
+          .separate_thinking = true,
+          .thinking_is_open = prompt.thinking_is_open,
+          .reports_tokens = options.logprobs.has_value()};
+}
+
+Result<Prompt> ChatService::prepare(const ChatRequest& request) const { return render_prompt(request, template_, tokenizer_); }
+
+Result<std::vector<std::shared_ptr<Generation>>> ChatService::submit(const Prompt& prompt, const GenerationOptions& options,
+                                                                     std::span<const std::shared_ptr<EventReceiver>> receivers) {
+  HEARTH_TRY(request, engine_request(options, tokenizer_));
+  request.prompt = prompt.tokens;
+  return Generation::start(engine_, tokenizer_, std::move(request), output_options(prompt, options, tokenizer_), receivers);
+}
+
 Result<Outcome> ChatService::answer(const ChatRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted) {
-  HEARTH_TRY(prompt, render_prompt(request, template_, tokenizer_));
+  HEARTH_TRY(prompt, prepare(request));
   HEARTH_TRY(engine_request, engine_request(request.generation, tokenizer_));
-  OutputOptions output{.stop = request.generation.stop,
-                       .end_tokens = tokenizer_.special().end_of_generation,
-                       .separate_thinking = true,
-                       .thinking_is_open = prompt.thinking_is_open};
   engine_request.prompt = std::move(prompt.tokens);
-  return generate(engine_, tokenizer_, std::move(engine_request), std::move(output), receiver, interrupted);
+  return generate(engine_, tokenizer_, std::move(engine_request), output_options(prompt, request.generation, tokenizer_), receiver,
+                  interrupted);
 }
 
 }  // namespace hearth::service

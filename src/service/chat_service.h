@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "service/chat_request.h"
+#include "service/generation.h"
 #include "service/thinking.h"
 #include "text/chat/template.h"
 #include "text/tokenizer/tokenizer.h"
@@ -28,6 +29,11 @@ class ChatService {
   // signal handler or another thread ends the answer within one step. Errors: kInvalidArgument from the template or the
   // options, kDoesNotFit with both counts when the conversation exceeds the context.
   Result<Outcome> answer(const ChatRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted);
+
+  // The two halves of it, for an engine that another thread steps: one answer for each receiver. Errors as above.
+  Result<Prompt> prepare(const ChatRequest& request) const;
+  Result<std::vector<std::shared_ptr<Generation>>> submit(const Prompt& prompt, const GenerationOptions& options,
+                                                          std::span<const std::shared_ptr<EventReceiver>> receivers);
 
  private:
   const text::Tokenizer& tokenizer_;

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "service/chat_request.h"
+#include "service/generation.h"
 #include "text/tokenizer/tokenizer.h"
 
 namespace hearth::service {
@@ -15,6 +16,11 @@ class CompletionService {
 
   // As ChatService::answer.
   Result<Outcome> complete(const CompletionRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted);
+
+  // As ChatService's.
+  std::vector<text::TokenId> prepare(const CompletionRequest& request) const;
+  Result<std::vector<std::shared_ptr<Generation>>> submit(std::vector<text::TokenId> prompt, const GenerationOptions& options,
+                                                          std::span<const std::shared_ptr<EventReceiver>> receivers);
 
  private:
   const text::Tokenizer& tokenizer_;

@@ -108,6 +108,9 @@ Result<engine::Request> engine_request(const GenerationOptions& o, const text::T
     HEARTH_TRY(bias, parse_bias(text, tokenizer.size()));
     request.sampling.logit_bias.push_back(bias);
   }
+  request.top_logprobs = o.logprobs.value_or(0);
+  request.key = o.key;
+  request.priority = o.priority;
   if (!o.ignore_end) request.stop_tokens = tokenizer.special().end_of_generation;
   return request;
 }

@@ -24,6 +24,11 @@ struct GenerationOptions {
   std::string samplers;                    // names joined by commas; empty: the engine's order
   std::vector<std::string> dry_breakers;   // texts across which no repetition is counted
   std::vector<std::string> logit_bias;     // "ID=BIAS"
+
+  // No options of the command line.
+  std::optional<uint32_t> logprobs;        // report each token, and so many of the likeliest
+  std::string key;                         // who asks: keys share an engine fairly
+  int32_t priority = 0;                    // higher goes first, where the engine heeds it
 };
 
 void visit(options::OptionList& v, GenerationOptions& o);

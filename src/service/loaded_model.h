@@ -39,6 +39,7 @@ class LoadedModel {
   const model::Model& model() const { return *model_; }
   ops::Backend& backend() { return *backend_; }
   engine::Engine& engine() { return *engine_; }
+  const engine::Engine& engine() const { return *engine_; }
   double load_seconds() const { return load_seconds_; }
 
  private:

@@ -22,14 +22,24 @@ OutputStream::OutputStream(const text::Tokenizer& tokenizer, OutputOptions optio
     : tokenizer_(tokenizer), options_(std::move(options)), receiver_(receiver), cancel_(std::move(cancel)),
       decoder_(tokenizer, /*with_control=*/false, options_.continues), splitter_(options_.thinking_is_open), stops_(options_.stop) {}
 
-void OutputStream::on_token(int32_t token, float logprob, std::span<const engine::TokenLogprob>) {
+void OutputStream::report(int32_t token, float logprob, std::span<const engine::TokenLogprob> top) {
+  TokenReport report{{tokenizer_.piece(token, /*with_control=*/true), logprob}, {}};
+  for (const auto& choice : top) report.likeliest.push_back({tokenizer_.piece(choice.token, true), choice.logprob});
+  receiver_.on_token(report);
+}
+
+void OutputStream::on_token(int32_t token, float logprob, std::span<const engine::TokenLogprob> top) {
   if (stops_.matched()) return;  // steps that were under way when the stop string matched
   outcome_.tokens.push_back(token);
   outcome_.logprobs.push_back(logprob);
+  receiver_.on_generated(static_cast<uint32_t>(outcome_.tokens.size()));
   if (std::ranges::find(options_.end_tokens, token) != options_.end_tokens.end()) return;
+  if (options_.reports_tokens) report(token, logprob, top);
   const std::string text = text_of(token);
-  if (options_.separate_thinking) take(splitter_.feed(text));
-  else take({{}, text});
+  if (!options_.separate_thinking) return take({{}, text});
+  auto pieces = splitter_.feed(text);
+  if (splitter_.is_thinking() || !pieces.thinking.empty()) ++outcome_.thinking_tokens;
+  take(std::move(pieces));
 }
 
 void OutputStream::on_finish(const engine::Finish& finish) {
@@ -51,6 +61,8 @@ void OutputStream::on_finish(const engine::Finish& finish) {
   outcome_.cached_tokens = finish.cached_tokens;
   outcome_.prompt_seconds = finish.prompt_seconds;
   outcome_.generate_seconds = finish.generate_seconds;
+  outcome_.queue_seconds = finish.queue_seconds;
+  outcome_.first_token_seconds = finish.first_token_seconds;
   failed_ = finish.reason == engine::FinishReason::kError;
   error_ = finish.error;
   finished_ = true;

@@ -17,6 +17,7 @@ struct OutputOptions {
   bool continues = false;                             // the prompt's text: a leading space is part of the answer
   bool separate_thinking = false;
   const ThinkingMarks* thinking_is_open = nullptr;    // by the prompt
+  bool reports_tokens = false;
 };
 
 class OutputStream final : public engine::EventSink {
@@ -32,6 +33,7 @@ class OutputStream final : public engine::EventSink {
   Result<Outcome> outcome() const;  // once finished; the engine's error if it failed
 
  private:
+  void report(int32_t token, float logprob, std::span<const engine::TokenLogprob> top);
   void take(ThinkingSplitter::Pieces pieces);
   void emit(Delta::Kind kind, const std::string& text);
   std::string text_of(text::TokenId token);

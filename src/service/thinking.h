@@ -27,6 +27,7 @@ class ThinkingSplitter {
   };
   Pieces feed(std::string_view text);
   Pieces finish();  // what was held back
+  bool is_thinking() const { return state_ == State::kThinking; }
 
  private:
   enum class State { kStart, kThinking, kAfter, kAnswer };

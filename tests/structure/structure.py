@@ -24,6 +24,7 @@ FLOORS = {
     "model": {"ops", "checkpoint", "quant", "tensor"},
     "engine": {"model", "ops", "text/grammar", "tensor"},
     # Services choose backends (the makers in ops/*/x_backend.h) and read checkpoint metadata and model plans.
+    "api": {"service", "text/chat/message.h"},
     "service": {"engine", "hub", "fit", "text", "checkpoint", "model", "ops", "ops/cpu", "ops/reference", "quant", "tensor"},
     "apps": {"*"},
 }
@@ -58,7 +59,7 @@ def check_floors():
             if target is None:
                 yield f'src/{relative}: includes "{included}", which lies on no floor'
             elif target not in ("base", floor) and "*" not in allowed and not any(
-                    included.startswith(a + "/") and target in (a, floor_of(a)) for a in allowed):
+                    (included + "/").startswith(a + "/") and target in (a, floor_of(a)) for a in allowed):
                 yield f'src/{relative}: floor {floor} may not use "{included}" of floor {target}'
 
 

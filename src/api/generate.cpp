@@ -1,0 +1,202 @@
+#include "api/generate.h"
+
+#include <chrono>
+#include <mutex>
+
+#include "api/errors.h"
+#include "api/http/access.h"
+#include "api/http/sse.h"
+#include "base/log.h"
+#include "service/overflow.h"
+
+namespace hearth::api {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+// One HTTP request's answer, shared by the receivers of its choices. Events come from the engine's thread; the lock keeps
+// them waiting until all choices were submitted.
+class Answer : public std::enable_shared_from_this<Answer> {
+ public:
+  Answer(Services& services, service::ModelLease model, std::unique_ptr<Encoder> encoder, std::shared_ptr<ResponseWriter> writer,
+         bool is_stream, uint32_t choices, Clock::time_point begin)
+      : services_(services), model_(std::move(model)), encoder_(std::move(encoder)), writer_(std::move(writer)),
+        is_stream_(is_stream), open_(choices), begin_(begin) {}
+
+  // A prompt to be continued `choices` times.
+  struct Ask {
+    service::Prompt prompt;
+    bool is_chat;
+    service::GenerationOptions options;
+  };
+  void submit(const std::vector<Ask>& asks, uint32_t choices);
+
+  void on_token(uint32_t choice, const service::TokenReport& token) {
+    const std::lock_guard lock(mutex_);
+    encoder_->token(choice, token);
+  }
+  void on_delta(uint32_t choice, const service::Delta& delta) {
+    const std::lock_guard lock(mutex_);
+    if (is_stream_ && !is_over_) writer_->write(encoder_->delta(choice, delta));
+  }
+  void on_end(uint32_t choice, const Result<service::Outcome>& outcome);
+
+  Services& services() { return services_; }
+  const std::string& model() const { return model_->name(); }
+  Clock::time_point begin() const { return begin_; }
+
+ private:
+  void fail(const Error& error);
+  void cancel_all();
+
+  Services& services_;
+  const service::ModelLease model_;
+  std::mutex mutex_;  // guards what follows
+  const std::unique_ptr<Encoder> encoder_;
+  const std::shared_ptr<ResponseWriter> writer_;
+  const bool is_stream_;
+  bool is_over_ = false;  // nothing more is said to the client
+  uint32_t open_;         // choices without an end
+  const Clock::time_point begin_;
+  std::vector<std::weak_ptr<service::Generation>> generations_;
+};
+
+// One choice's events.
+class Receiver final : public service::EventReceiver {
+ public:
+  Receiver(std::shared_ptr<Answer> answer, uint32_t choice) : answer_(std::move(answer)), choice_(choice) {}
+
+  void on_generated(uint32_t tokens) override {
+    const auto now = Clock::now();
+    if (tokens > 1) answer_->services().metrics.gap(answer_->model(), std::chrono::duration<double>(now - last_token_).count());
+    last_token_ = now;
+  }
+  void on_token(const service::TokenReport& token) override { answer_->on_token(choice_, token); }
+  void on_delta(const service::Delta& delta) override { answer_->on_delta(choice_, delta); }
+  void on_end(const Result<service::Outcome>& outcome) override {
+    answer_->services().metrics.finish(answer_->model(), outcome, seconds_since(answer_->begin()));
+    answer_->on_end(choice_, outcome);
+  }
+
+ private:
+  const std::shared_ptr<Answer> answer_;
+  const uint32_t choice_;
+  Clock::time_point last_token_;
+};
+
+void Answer::submit(const std::vector<Ask>& asks, uint32_t choices) {
+  const std::lock_guard lock(mutex_);
+  uint32_t next = 0;
+  for (const Ask& ask : asks) {
+    std::vector<std::shared_ptr<service::EventReceiver>> receivers;
+    for (uint32_t i = 0; i < choices; ++i) receivers.push_back(std::make_shared<Receiver>(shared_from_this(), next++));
+    const auto generations = model_->submit(ask.prompt, ask.is_chat, ask.options, receivers);
+    if (!generations) return fail(generations.error());
+    generations_.insert(generations_.end(), generations->begin(), generations->end());
+  }
+  if (is_stream_) {
+    writer_->begin({.body = encoder_->begin(),
+                    .content_type = std::string(kEventStream),
+                    .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}});
+  }
+  writer_->when_gone([generations = generations_] {
+    for (const auto& generation : generations)
+      if (const auto running = generation.lock()) running->cancel();
+  });
+}
+
+// Under the lock, before anything was sent.
+void Answer::fail(const Error& error) {
+  is_over_ = true;
+  cancel_all();
+  writer_->send(error_response(error));
+}
+
+void Answer::cancel_all() {
+  for (const auto& generation : generations_)
+    if (const auto running = generation.lock()) running->cancel();
+}
+
+void Answer::on_end(uint32_t choice, const Result<service::Outcome>& outcome) {
+  const std::lock_guard lock(mutex_);
+  --open_;
+  if (is_over_) return;
+  if (!outcome) {
+    is_over_ = true;
+    cancel_all();
+    log::warn("model '{}': {}", model(), outcome.error().text());
+    if (!is_stream_) return writer_->send(error_response(outcome.error()));
+    writer_->write(encoder_->error(outcome.error()));
+    return writer_->end();
+  }
+  const std::string bytes = encoder_->finish(choice, *outcome);
+  if (is_stream_) writer_->write(bytes);
+  if (open_ > 0) return;
+  is_over_ = true;
+  if (!is_stream_) return writer_->send({.body = encoder_->whole().dump()});
+  writer_->write(encoder_->end());
+  writer_->end();
+}
+
+// Renders and tokenizes; a conversation that is too long loses its oldest turns where the server allows it.
+Result<service::Prompt> prepare(Services& services, const service::ServedModel& model, const Call::Ask& ask, AnswerFacts& facts) {
+  const auto* chat = std::get_if<service::ChatRequest>(&ask);
+  if (chat == nullptr) return model.prepare(std::get<service::CompletionRequest>(ask));
+  auto prompt = model.prepare(*chat);
+  if (prompt || prompt.error().code != ErrorCode::kContextExceeded || services.overflow == Overflow::kRefuse) return prompt;
+  HEARTH_TRY(shortened, service::truncate_oldest_turns(*chat, model));
+  facts.dropped_turns = shortened.dropped_turns;
+  facts.dropped_messages = shortened.dropped_messages;
+  return shortened.prompt;
+}
+
+Result<void> start(const Protocol& protocol, Services& services, Call call, const service::ModelLease& model,
+                   const Request& request, std::shared_ptr<ResponseWriter> writer, Clock::time_point begin) {
+  AnswerFacts facts{.id = request.id, .model = model->name(), .created = static_cast<int64_t>(std::time(nullptr)),
+                    .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .wants_usage = call.wants_usage};
+  std::vector<Answer::Ask> asks;
+  for (const Call::Ask& ask : call.asks) {
+    HEARTH_TRY(prompt, prepare(services, *model, ask, facts));
+    asks.push_back({std::move(prompt), std::holds_alternative<service::ChatRequest>(ask),
+                    std::visit([](const auto& asked) { return asked.generation; }, ask)});
+    asks.back().options.key = client_key(request);
+  }
+  const auto answer = std::make_shared<Answer>(services, model, protocol.encoder(facts), std::move(writer), call.is_stream,
+                                               facts.asks * facts.choices, begin);
+  answer->submit(asks, call.choices);
+  return {};
+}
+
+Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& services, const Request& request) {
+  auto body = Json::parse(request.body);
+  if (!body) return fail(ErrorCode::kInvalidArgument, "the body is no JSON: {}", body.error().text());
+  if (body->has("model") && !body->find("model")->is_string() && !body->find("model")->is_null())
+    return Failure(Error{ErrorCode::kInvalidArgument, fmt::format("model is {}; it must be a string", body->find("model")->type_name()), "model"});
+  HEARTH_TRY(name, services.library.resolve(body->text_or("model", "")));
+  HEARTH_TRY(defaults, services.library.defaults(name));
+  HEARTH_TRY(call, protocol.parse(*body, defaults));
+  for (const auto& field : call.unknown) log::debug("request {}: the field {} is unknown and without effect", request.id, field);
+  return std::pair(std::move(name), std::move(call));
+}
+
+}  // namespace
+
+void generate(const Protocol& protocol, Services& services, std::shared_ptr<const Request> request,
+              std::shared_ptr<ResponseWriter> writer) {
+  const auto begin = Clock::now();
+  services.server.work([&protocol, &services, request = std::move(request), writer = std::move(writer), begin] {
+    auto parsed = parse(protocol, services, *request);
+    if (!parsed) return writer->send(error_response(parsed.error()));
+    auto& [name, call] = *parsed;
+    services.library.acquire(name, [&protocol, &services, call = std::move(call), request, writer, begin](Result<service::ModelLease> model) {
+      if (!model) return writer->send(error_response(model.error()));
+      const auto started = start(protocol, services, call, *model, *request, writer, begin);
+      if (!started) writer->send(error_response(started.error()));
+    });
+  });
+}
+
+}  // namespace hearth::api

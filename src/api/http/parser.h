@@ -1,0 +1,36 @@
+#pragma once
+// Bytes of a connection to requests, strictly and within bounds. The only place that knows Boost.Beast.
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "api/http/message.h"
+#include "base/result.h"
+
+namespace hearth::api {
+
+class RequestParser {
+ public:
+  RequestParser(size_t header_bytes, size_t body_bytes);  // the most it takes
+  ~RequestParser();
+  RequestParser(RequestParser&&) noexcept;
+
+  // Takes bytes from the front and returns how many; the rest must be offered again, with more behind it. After an error
+  // the connection cannot go on. Errors: kInvalidArgument for what is no HTTP, kTooLarge.
+  Result<size_t> feed(std::string_view bytes);
+
+  bool has_header() const;
+  bool is_done() const;
+  bool expects_continue() const;  // the client waits for "100 Continue" before it sends the body
+
+  // The request, once done; the parser is then ready for the next. Its id is not set. Errors: kInvalidArgument for a
+  // target that is no path or a missing or doubled Host.
+  Result<Request> take();
+
+ private:
+  struct Parser;
+  size_t header_bytes_, body_bytes_;
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace hearth::api

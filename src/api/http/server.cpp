@@ -1,0 +1,230 @@
+#include "api/http/server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <set>
+
+#include "api/http/connection.h"
+#include "base/log.h"
+
+namespace hearth::api {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using asio::ip::tcp;
+using Local = asio::local::stream_protocol;
+using boost::system::error_code;
+
+constexpr std::string_view kFull =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+class AsioServer final : public Server {
+ public:
+  explicit AsioServer(const ServerOptions& options)
+      : options_(options), workers_(options.workers), signals_(io_), tcp_(io_), local_(io_), patience_(io_) {}
+  ~AsioServer() override {
+    workers_.join();
+    if (local_.is_open() || is_bound_locally_) ::unlink(options_.unix_socket.c_str());
+  }
+
+  Result<void> open() {
+    if (!options_.tls_certificate.empty() || !options_.tls_key.empty()) HEARTH_TRY_VOID(load_certificate());
+    return options_.unix_socket.empty() ? open_tcp() : open_local();
+  }
+
+  void run(Handler handler, std::function<void()> draining) override;
+  void stop() override {
+    asio::post(io_, [this] { drain(); });
+  }
+  void work(std::function<void()> task) override { asio::post(workers_, std::move(task)); }
+  void after(std::chrono::milliseconds delay, std::function<void()> task) override;
+  std::string address() const override { return address_; }
+  size_t connections() const override { return connections_.size(); }
+
+ private:
+  Result<void> load_certificate();
+  Result<void> open_tcp();
+  Result<void> open_local();
+  template <class Acceptor>
+  awaitable<void> accept_loop(Acceptor& acceptor);
+  void start(Socket socket);
+  void wait_for_signal();
+  void drain();
+  void cut();
+
+  const ServerOptions options_;
+  asio::io_context io_{1};
+  asio::thread_pool workers_;
+  asio::signal_set signals_;
+  std::unique_ptr<asio::ssl::context> tls_;
+  tcp::acceptor tcp_;
+  Local::acceptor local_;
+  asio::steady_timer patience_;   // with those who drain
+  std::string address_;
+  bool is_bound_locally_ = false, is_draining_ = false;
+  Handler handler_;
+  std::function<void()> draining_;
+  std::set<std::shared_ptr<Connection>> connections_;
+};
+
+Result<void> AsioServer::load_certificate() {
+  error_code error;
+  tls_ = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
+  tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
+  if (!error) tls_->use_certificate_chain_file(options_.tls_certificate, error);
+  if (error) return fail(ErrorCode::kInvalidArgument, "the certificate '{}' cannot be used: {}", options_.tls_certificate, error.message());
+  tls_->use_private_key_file(options_.tls_key, asio::ssl::context::pem, error);
+  if (error) return fail(ErrorCode::kInvalidArgument, "the key '{}' cannot be used: {}", options_.tls_key, error.message());
+  return {};
+}
+
+Result<void> AsioServer::open_tcp() {
+  error_code error;
+  tcp::resolver resolver(io_);
+  const auto found = resolver.resolve(options_.host, std::to_string(options_.port), tcp::resolver::passive, error);
+  if (error || found.empty())
+    return fail(ErrorCode::kInvalidArgument, "there is no address '{}' to listen on: {}", options_.host, error.message());
+  const tcp::endpoint endpoint = found.begin()->endpoint();
+  tcp_.open(endpoint.protocol(), error);
+  if (!error) tcp_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) tcp_.bind(endpoint, error);
+  if (!error) tcp_.listen(asio::socket_base::max_listen_connections, error);
+  if (error)
+    return fail(ErrorCode::kUnavailable, "cannot listen on {} port {}: {} (choose another with --port)", options_.host,
+                options_.port, error.message());
+  const std::string shown = endpoint.address().is_v6() ? "[" + options_.host + "]" : options_.host;
+  address_ = fmt::format("http{}://{}:{}", tls_ ? "s" : "", shown, tcp_.local_endpoint(error).port());
+  return {};
+}
+
+Result<void> AsioServer::open_local() {
+  const std::string& path = options_.unix_socket;
+  error_code error;
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) == 0) {  // left behind by a server that was killed, or in use
+    Local::socket probe(io_);
+    if (S_ISSOCK(found.st_mode)) probe.connect(Local::endpoint(path), error);
+    if (!S_ISSOCK(found.st_mode) || !error) return fail(ErrorCode::kCannotCreate, "'{}' exists already and is in use", path);
+    ::unlink(path.c_str());
+  }
+  if (path.size() >= 108) return fail(ErrorCode::kInvalidArgument, "the path of a unix socket has at most 107 bytes, '{}' has {}", path, path.size());
+  error = {};
+  local_.open(Local(), error);
+  const mode_t before = ::umask(0117);  // for its owner and group
+  if (!error) local_.bind(Local::endpoint(path), error);
+  ::umask(before);
+  is_bound_locally_ = !error;
+  if (!error) local_.listen(asio::socket_base::max_listen_connections, error);
+  if (error) return fail(ErrorCode::kCannotCreate, "cannot listen on '{}': {}", path, error.message());
+  address_ = "unix:" + path;
+  return {};
+}
+
+void AsioServer::after(std::chrono::milliseconds delay, std::function<void()> task) {
+  auto timer = std::make_shared<asio::steady_timer>(io_, delay);
+  asio::post(io_, [timer, task = std::move(task)]() mutable {
+    timer->async_wait([timer, task = std::move(task)](error_code error) {
+      if (!error) task();
+    });
+  });
+}
+
+template <class Acceptor>
+awaitable<void> AsioServer::accept_loop(Acceptor& acceptor) {
+  while (acceptor.is_open()) {
+    Socket socket(io_);
+    error_code error;
+    co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+    if (error == asio::error::operation_aborted || !acceptor.is_open()) co_return;
+    if (!error) {
+      start(std::move(socket));
+      continue;
+    }
+    log::warn("a connection cannot be accepted: {}", error.message());
+    asio::steady_timer pause(io_, std::chrono::milliseconds(100));  // file descriptors may be used up
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+void AsioServer::start(Socket socket) {
+  error_code ignored;
+  if (connections_.size() >= options_.limits.connections) {
+    log::warn("{} connections are open, another is refused", connections_.size());
+    socket.non_blocking(true, ignored);
+    if (!tls_) socket.write_some(asio::buffer(kFull), ignored);
+    return;
+  }
+  if (tcp_.is_open()) socket.set_option(tcp::no_delay(true), ignored);
+  auto stream = tls_ ? make_tls_stream(std::move(socket), *tls_) : make_plain_stream(std::move(socket));
+  auto connection = std::make_shared<Connection>(io_.get_executor(), std::move(stream), options_, handler_);
+  connections_.insert(connection);
+  asio::co_spawn(io_, [connection] { return connection->run(); }, [this, connection](std::exception_ptr thrown) {
+    if (thrown) log::warn("a connection failed: it is closed");
+    connections_.erase(connection);
+    if (is_draining_ && connections_.empty()) io_.stop();
+  });
+}
+
+void AsioServer::wait_for_signal() {
+  signals_.async_wait([this](error_code error, int) {
+    if (error) return;
+    is_draining_ ? cut() : drain();
+    wait_for_signal();
+  });
+}
+
+void AsioServer::drain() {
+  if (is_draining_) return;
+  is_draining_ = true;
+  error_code ignored;
+  tcp_.close(ignored);
+  local_.close(ignored);
+  draining_();
+  log::info("stopping: {} connections are open", connections_.size());
+  if (connections_.empty()) return io_.stop();
+  for (const auto& connection : connections_) connection->drain();
+  patience_.expires_after(options_.drain_time);
+  patience_.async_wait([this](error_code error) {
+    if (!error) cut();
+  });
+}
+
+void AsioServer::cut() {
+  log::warn("stopping: {} connections are cut", connections_.size());
+  for (const auto& connection : std::set(connections_)) connection->cut();
+}
+
+void AsioServer::run(Handler handler, std::function<void()> draining) {
+  handler_ = std::move(handler);
+  draining_ = std::move(draining);
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  wait_for_signal();
+  if (tcp_.is_open()) asio::co_spawn(io_, accept_loop(tcp_), asio::detached);
+  if (local_.is_open()) asio::co_spawn(io_, accept_loop(local_), asio::detached);
+  io_.run();
+  workers_.join();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::listen(const ServerOptions& options) {
+  auto server = std::make_unique<AsioServer>(options);
+  HEARTH_TRY_VOID(server->open());
+  return server;
+}
+
+}  // namespace hearth::api

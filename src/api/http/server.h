@@ -1,0 +1,48 @@
+#pragma once
+// HTTP/1.1 over TCP, TLS or a unix socket: one thread of coroutines that never computes. Requests go to a handler; answers
+// come back from any thread through a ResponseWriter, whose buffer is bounded: a client that does not read is cut, nobody
+// waits for it. The only place that knows Boost.Asio.
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/http/message.h"
+#include "api/limits.h"
+#include "base/result.h"
+
+namespace hearth::api {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";          // an address or a name
+  uint16_t port = 8080;                    // 0: any free one
+  std::string unix_socket;                 // a path: listens there instead of on host and port
+  std::string tls_certificate, tls_key;    // PEM files; both or none
+  std::chrono::milliseconds drain_time{30'000};
+  unsigned workers = 2;                    // threads for work()
+  std::function<void(int status)> answered = [](int) {};   // after each answer, on the server's thread
+  Limits limits;
+};
+
+class Server {
+ public:
+  // Binds and listens; nothing is accepted before run(). Errors: kInvalidArgument for a name or a certificate that cannot be
+  // used, kUnavailable when the address is taken, kCannotCreate for the socket's path.
+  static Result<std::unique_ptr<Server>> listen(const ServerOptions& options);
+  virtual ~Server() = default;
+
+  // Serves until SIGTERM, SIGINT or stop(), and then until what runs has ended or drain_time is over; a second signal cuts.
+  // `draining` is called when it begins. Every request is answered exactly once, whatever the handler does with its writer.
+  virtual void run(Handler handler, std::function<void()> draining) = 0;
+  virtual void stop() = 0;                             // from any thread
+
+  virtual void work(std::function<void()> task) = 0;   // on a worker thread, from any thread
+  virtual void after(std::chrono::milliseconds delay, std::function<void()> task) = 0;  // on the server's thread, from any
+
+  virtual std::string address() const = 0;             // "http://127.0.0.1:8080", "unix:/run/hearth.sock"
+  virtual size_t connections() const = 0;              // on the server's thread
+};
+
+}  // namespace hearth::api

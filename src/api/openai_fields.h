@@ -1,0 +1,29 @@
+#pragma once
+// What OpenAI's completions and chat completions have in common, with the fields that llama.cpp and vLLM add.
+#include "api/fields.h"
+#include "api/protocol.h"
+
+namespace hearth::api {
+
+// Sampling options under their own names (top_k, min_p, ...) and those of others (repetition_penalty, ignore_eos, ...), seed,
+// stop, logit_bias, max_tokens and its synonyms. Ranges are those of the options.
+void read_generation(Fields& fields, service::GenerationOptions& generation);
+
+// n, stream, stream_options; fields known and without effect here are taken note of.
+void read_delivery(Fields& fields, Call& call);
+
+std::string_view openai_finish_reason(service::FinishReason reason);  // "stop", "length"
+Json timings_json(const service::Outcome& outcome);                   // llama.cpp's
+Json truncation_json(const AnswerFacts& facts);                       // what was left out of a conversation that was too long
+
+// Counts over all choices: a prompt shared by several counts once per ask.
+class UsageCount {
+ public:
+  void add(uint32_t choice, uint32_t choices_per_ask, const service::Outcome& outcome);
+  Json json() const;
+
+ private:
+  uint64_t prompt_ = 0, cached_ = 0, generated_ = 0, thinking_ = 0;
+};
+
+}  // namespace hearth::api

@@ -1,0 +1,27 @@
+#pragma once
+// What the routes of one server share.
+#include <functional>
+#include <memory>
+
+#include "api/http/server.h"
+#include "api/metrics.h"
+#include "api/protocol.h"
+#include "service/model_library.h"
+
+namespace hearth::api {
+
+enum class Overflow : uint8_t { kRefuse, kTruncateOldestTurns };  // of a conversation longer than the context
+
+struct Services {
+  service::ModelLibrary& library;
+  Metrics& metrics;
+  Server& server;
+  Overflow overflow = Overflow::kRefuse;
+  std::atomic<bool> is_draining{false};
+  std::string version = {};
+};
+
+// The routes of protocols.def over these services, which must outlive the router.
+Router make_router(const AccessOptions& access, Services& services);
+
+}  // namespace hearth::api

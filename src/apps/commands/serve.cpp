@@ -1,0 +1,192 @@
+// hearth serve: models over HTTP.
+#include "api/services.h"
+#include "apps/command.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/size_text.h"
+#include "service/generation_options.h"
+#include "service/model_library.h"
+
+namespace hearth::apps {
+
+namespace {
+
+struct ServeOptions {
+  std::string host = "127.0.0.1";
+  uint32_t port = 8080;
+  std::string unix_socket, tls_certificate, tls_key;
+  std::vector<std::string> keys, admin_keys, hosts, origins;
+  std::string key_file;
+  uint32_t drain_seconds = 30, keep_alive_seconds = 0;
+  std::string models_dir, template_file;
+  uint32_t parallel = 4, queue = 256;
+  double max_itl = 0.2;
+  std::string kv_memory, policy = "fcfs";
+  std::string overflow = "refuse", log_format = "text";
+  service::ModelOptions model;
+  service::GenerationOptions generation;
+};
+
+void visit_options(options::OptionList& v, ServeOptions& o) {
+  using options::any;
+  using options::in_range;
+  using options::one_of;
+  v.section("Address");
+  v("host", o.host, "address to listen on; any but this machine's own needs an API key", any().named("ADDRESS"));
+  v("port", o.port, "port to listen on; 0 is any free one", in_range(0, 65535));
+  v("unix-socket", o.unix_socket, "listen on a unix socket instead", any().named("PATH"));
+  v("tls-cert", o.tls_certificate, "serve HTTPS with this certificate chain", any().named("FILE"));
+  v("tls-key", o.tls_key, "the private key of the certificate", any().named("FILE"));
+  v.section("Access");
+  v("api-key", o.keys, "a key that clients must send; may be given several times", any().named("KEY"));
+  v("api-key-file", o.key_file, "a file of such keys, one a line", any().named("FILE"));
+  v("admin-key", o.admin_keys, "a key for the routes under /admin, which are off without one", any().named("KEY"));
+  v("allow-host", o.hosts, "a name by which clients may call the server; may be given several times", any().named("NAME"));
+  v("allow-origin", o.origins, "an origin whose web pages may ask; may be given several times", any().named("ORIGIN"));
+  v.section("Serving");
+  v("models-dir", o.models_dir, "serve every model of this folder, loaded on demand", any().named("FOLDER"));
+  v("template", o.template_file, "use this chat template instead of the models' own", any().named("FILE"));
+  v("parallel", o.parallel, "answers made at once, per model", in_range(1, 1024));
+  v("queue", o.queue, "requests that may wait beyond those, per model", in_range(0, 1 << 20));
+  v("max-itl", o.max_itl, "seconds that prompts may delay the next token of running answers; 0 is no limit", in_range(0, 3600));
+  v("policy", o.policy, "which waiting request starts first", one_of({"fcfs", "longest-prefix", "priority"}));
+  v("kv-memory", o.kv_memory, "memory for keys and values, per model", any().named("SIZE").or_else("what remains"));
+  v("keep-alive", o.keep_alive_seconds, "unload a model that nobody used for N seconds; 0 keeps it", in_range(0, 1 << 30));
+  v("overflow", o.overflow, "what becomes of a conversation longer than the context", one_of({"refuse", "truncate-oldest-turns"}));
+  v("drain-timeout", o.drain_seconds, "seconds that running answers get when the server is told to stop", in_range(0, 86400));
+  v("log-format", o.log_format, "how log lines are written", one_of({"text", "json"}));
+  visit(v, o.model);
+  visit(v, o.generation);
+}
+
+// Lines that are not empty and do not begin with '#'.
+Result<void> read_keys(const std::string& path, std::vector<std::string>& keys) {
+  HEARTH_TRY(text, read_text_file(path, 1 << 20));
+  const size_t before = keys.size();
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    std::string line = text.substr(at, end - at);
+    at = end + 1;
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty() && line[0] != '#') keys.push_back(std::move(line));
+  }
+  if (keys.size() == before) return fail(ErrorCode::kConfig, "{}: holds no key", path);
+  return {};
+}
+
+class Serve final : public Command {
+ public:
+  void visit(options::OptionList& v) override { visit_options(v, options_); }
+
+  Result<void> run(const Invocation& call) override {
+    if (call.arguments.empty() && options_.models_dir.empty())
+      return fail(ErrorCode::kUsage, "no model: name a file or folder, or give a folder of models with --models-dir");
+    HEARTH_TRY(access, access_options());
+    log::set_format(options_.log_format == "json" ? log::Format::kJson : log::Format::kText);
+    HEARTH_TRY(library_options, library_options(call.options));
+    api::Metrics metrics;
+    HEARTH_TRY(server, api::Server::listen(server_options(metrics)));
+    HEARTH_TRY(library, service::ModelLibrary::open(std::move(library_options), call.arguments));
+    return serve(call, access, *server, *library, metrics);
+  }
+
+ private:
+  Result<api::AccessOptions> access_options() {
+    for (const auto* keys : {&options_.keys, &options_.admin_keys})
+      for (const auto& key : *keys)
+        if (key.empty()) return fail(ErrorCode::kUsage, "a key must not be empty");
+    if (!options_.key_file.empty()) HEARTH_TRY_VOID(read_keys(options_.key_file, options_.keys));
+    const bool is_local = !options_.unix_socket.empty() || api::is_loopback(options_.host);
+    if (!is_local && options_.keys.empty())
+      return fail(ErrorCode::kUsage, "listening on {} lets others in: give an API key with --api-key or --api-key-file", options_.host);
+    if (options_.tls_certificate.empty() != options_.tls_key.empty())
+      return fail(ErrorCode::kUsage, "--tls-cert and --tls-key belong together");
+    return api::AccessOptions{.keys = options_.keys, .admin_keys = options_.admin_keys,
+                              .checks_host = options_.unix_socket.empty() && (is_local || !options_.hosts.empty()),
+                              .hosts = options_.hosts, .origins = options_.origins};
+  }
+
+  api::ServerOptions server_options(api::Metrics& metrics) const {
+    api::ServerOptions out;
+    out.host = options_.host;
+    out.port = static_cast<uint16_t>(options_.port);
+    out.unix_socket = options_.unix_socket;
+    out.tls_certificate = options_.tls_certificate;
+    out.tls_key = options_.tls_key;
+    out.drain_time = std::chrono::seconds(options_.drain_seconds);
+    out.answered = [&metrics](int status) { metrics.answered(status); };
+    return out;
+  }
+
+  Result<service::LibraryOptions> library_options(options::OptionList& given) const {
+    service::LibraryOptions out;
+    out.model = options_.model;
+    out.template_file = options_.template_file;
+    out.models_dir = options_.models_dir;
+    out.engine.max_sequences = options_.parallel;
+    out.engine.max_waiting = options_.queue;
+    out.engine.max_itl = options_.max_itl;
+    out.engine.policy = options_.policy == "priority"         ? engine::Policy::kPriority
+                        : options_.policy == "longest-prefix" ? engine::Policy::kLongestPrefix
+                                                              : engine::Policy::kFcfs;
+    out.keep_alive = std::chrono::seconds(options_.keep_alive_seconds);
+    if (!options_.kv_memory.empty()) {
+      HEARTH_TRY(bytes, parse_size(options_.kv_memory));
+      out.engine.kv_memory_bytes = bytes;
+    }
+    out.generation = options_.generation;
+    service::GenerationOptions names;
+    options::OptionList list;
+    service::visit(list, names);
+    for (const auto& option : list.all()) out.generation_sources.emplace_back(option.name, given.find(option.name)->source);
+    return out;
+  }
+
+  Result<void> serve(const Invocation& call, const api::AccessOptions& access, api::Server& server, service::ModelLibrary& library,
+                     api::Metrics& metrics) {
+    api::Services services{.library = library, .metrics = metrics, .server = server};
+    if (options_.overflow == "truncate-oldest-turns") services.overflow = api::Overflow::kTruncateOldestTurns;
+    const api::Router router = make_router(access, services);
+    library.on_loaded = [&](const service::ServedModel& model) { announce(call.console, server, model); };
+    std::optional<Error> failure;  // of the first model; written before stop(), read after run()
+    if (call.arguments.empty()) call.console.print(fmt::format("{} serves the models of {}\n", server.address(), options_.models_dir));
+    else
+      library.acquire(*library.resolve(""), [&](Result<service::ModelLease> model) {
+        if (model) return;
+        failure = model.error();
+        server.stop();
+      });
+    server.run([&router](auto request, auto writer) { router.handle(std::move(request), std::move(writer)); },
+               [&] {
+                 services.is_draining = true;
+                 library.close();
+               });
+    if (failure && failure->code != ErrorCode::kUnavailable) return Failure(*failure);
+    return {};
+  }
+
+  void announce(const Console& console, const api::Server& server, const service::ServedModel& model) const {
+    if (console.json())
+      console.print(Json::object({{"address", server.address()}, {"model", model.name()}, {"context", model.context()},
+                                  {"kv_bytes", model.loaded().engine().kv_bytes()}, {"parallel", options_.parallel}}).dump() + "\n");
+    else
+      console.print(fmt::format("{} serves {}: {}, {} in parallel\n", server.address(), model.name(), model.loaded().engine().summary(),
+                                options_.parallel));
+  }
+
+  ServeOptions options_;
+};
+
+}  // namespace
+
+extern const CommandFacts kServe{
+    .name = "serve",
+    .arguments = "[MODEL...]",
+    .summary = "answer requests over HTTP, as OpenAI's API has them",
+    .notes = "A MODEL is a file or a folder, or NAME=PATH. The first one is loaded at once and is also called 'default'.\n"
+             "SIGTERM and Ctrl-C let running answers finish (--drain-timeout); a second one ends them.",
+    .min_arguments = 0,
+    .max_arguments = 64,
+    .make = &make_command<Serve>};
+
+}  // namespace hearth::apps

@@ -1,0 +1,46 @@
+#include "service/served_model.h"
+
+namespace hearth::service {
+
+ServedModel::ServedModel(std::string name, std::unique_ptr<LoadedModel> loaded, std::shared_ptr<const text::Tokenizer> tokenizer,
+                         std::shared_ptr<const text::ChatTemplate> chat_template)
+    : name_(std::move(name)), loaded_(std::move(loaded)), tokenizer_(std::move(tokenizer)), template_(std::move(chat_template)),
+      context_(loaded_->engine().context()), chat_(*tokenizer_, *template_, loaded_->engine()),
+      completion_(*tokenizer_, loaded_->engine()), thread_(loaded_->engine()) {}
+
+Result<std::unique_ptr<ServedModel>> ServedModel::make(std::string name, std::unique_ptr<LoadedModel> loaded) {
+  HEARTH_TRY(tokenizer, loaded->files().tokenizer());
+  HEARTH_TRY(chat_template, loaded->files().chat_template());
+  return std::unique_ptr<ServedModel>(
+      new ServedModel(std::move(name), std::move(loaded), std::move(tokenizer), std::move(chat_template)));
+}
+
+static Result<Prompt> checked(Prompt prompt, uint32_t context) {
+  if (prompt.tokens.size() < context) return prompt;
+  Error error{ErrorCode::kContextExceeded,
+              fmt::format("the prompt has {} tokens and the context holds {}, of which the answer needs one at least: shorten "
+                          "the prompt or raise the context",
+                          prompt.tokens.size(), context),
+              {}};
+  error.asked = prompt.tokens.size();
+  error.granted = context;
+  return Failure(std::move(error));
+}
+
+Result<Prompt> ServedModel::prepare(const ChatRequest& request) const {
+  HEARTH_TRY(prompt, chat_.prepare(request));
+  return checked(std::move(prompt), context_);
+}
+
+Result<Prompt> ServedModel::prepare(const CompletionRequest& request) const {
+  Prompt prompt;
+  prompt.tokens = completion_.prepare(request);
+  return checked(std::move(prompt), context_);
+}
+
+Result<std::vector<std::shared_ptr<Generation>>> ServedModel::submit(const Prompt& prompt, bool is_chat, const GenerationOptions& options,
+                                                                     std::span<const std::shared_ptr<EventReceiver>> receivers) {
+  return is_chat ? chat_.submit(prompt, options, receivers) : completion_.submit(prompt.tokens, options, receivers);
+}
+
+}  // namespace hearth::service
