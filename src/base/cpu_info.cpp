@@ -55,9 +55,18 @@ uint32_t probe() {
   return found;
 }
 
+CpuMaker probe_maker() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(0, &a, &b, &c, &d)) return CpuMaker::kOther;
+  if (b == signature_AMD_ebx && c == signature_AMD_ecx) return CpuMaker::kAmd;
+  if (b == signature_INTEL_ebx && c == signature_INTEL_ecx) return CpuMaker::kIntel;
+  return CpuMaker::kOther;
+}
+
 #else
 
 uint32_t probe() { return 0; }
+CpuMaker probe_maker() { return CpuMaker::kOther; }
 
 #endif
 
@@ -73,6 +82,11 @@ double number_in(const char* path, double fallback) {
 uint32_t cpu_features() {
   static const uint32_t features = probe();
   return features;
+}
+
+CpuMaker cpu_maker() {
+  static const CpuMaker maker = probe_maker();
+  return maker;
 }
 
 std::string cpu_feature_names(uint32_t features) {

@@ -18,6 +18,8 @@ enum CpuFeature : uint32_t {
 // Bits of CpuFeature, probed once. AMX bits appear only if the operating system granted tile state to this process.
 uint32_t cpu_features();
 std::string cpu_feature_names(uint32_t features);  // "avx2 avx512 avx512_vnni"
+enum class CpuMaker : uint8_t { kOther, kAmd, kIntel };
+CpuMaker cpu_maker();
 std::string cpu_model_name();
 
 // Processors granted: the affinity mask bounded by the cgroup quota, at least 1.

@@ -21,8 +21,8 @@ constexpr uint32_t kStepInputs = 256;  // inputs that kernels take at a time; th
 struct QuantizedStep {
   int8_t codes[kStepInputs];
   float scales[8];
-  int16_t sums16[16];  // of 16 codes
   int16_t sums32[8];   // of 32 codes
+  int16_t sums16[16];  // of 16 codes
 };
 static_assert(sizeof(QuantizedStep) == 336);
 
@@ -32,7 +32,7 @@ struct FloatStep {
 };
 
 // One panel times some rows of activations: out (rows, 16).
-constexpr uint32_t kRowsAtOnce = 48;  // at most; their quantized records of a step fill half of a first-level cache
+constexpr uint32_t kRowsAtOnce = 96;  // at most; their quantized records of a step fill a first-level cache
 struct PanelProduct {
   const std::byte* panel;
   uint32_t columns;
@@ -42,6 +42,8 @@ struct PanelProduct {
   const QuantizedStep* quantized;  // the same for integer layouts
   size_t step_stride;      // records from one step to the next
   uint32_t rows;
+  bool unpack;             // a step's weights are unpacked in memory once for all rows, not in registers for every tile of rows
+  uint32_t fetch_steps;    // without unpack: weights asked for so many steps ahead; 0: the processor foresees them better
   float* out;
 };
 

@@ -1,5 +1,7 @@
 #include "ops/cpu/matmul.h"
 
+#include <cstring>
+
 #include "base/check.h"
 
 namespace hearth::ops::cpu {
@@ -12,6 +14,10 @@ constexpr size_t kChunkBytes = 256 << 10;
 // Adds 16 sums to where they belong.
 void deliver(const float* sums, const Product& product, uint32_t row, uint32_t first_output, uint32_t outputs) {
   float* out = product.out.row(row) + first_output;
+  if (product.bias == nullptr && !product.accumulate && outputs == kPanelRows) {
+    std::memcpy(out, sums, kPanelRows * sizeof(float));
+    return;
+  }
   for (uint32_t i = 0; i < outputs; ++i) {
     const float value = product.bias != nullptr ? sums[i] + product.bias[first_output + i] : sums[i];
     out[i] = product.accumulate ? out[i] + value : value;
@@ -86,10 +92,11 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   ProductFn* kernel = workers_.kernels.products->of[packer.layout];
   PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr,
                     .quantized = nullptr, .step_stride = x.rows, .rows = 0,
-                    .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
+                    .unpack = false, .fetch_steps = choices_.fetch_steps, .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
   const QuantizedStep* quantized = packer.activation_group == 32 ? by_32_.first : by_256_.first;
   for (uint32_t row = 0; row < product->rows; row += kRowsAtOnce) {
     task.rows = std::min(kRowsAtOnce, product->rows - row);
+    task.unpack = task.rows > (packer.activation_group == 0 ? choices_.direct_float_rows : choices_.direct_rows);
     if (packer.activation_group == 0) task.floats = floats_.first + product->first_row + row;
     else task.quantized = quantized + product->first_row + row;
     for (uint32_t p = first_panel; p < end_panel; ++p) {

@@ -1,8 +1,9 @@
 #pragma once
-// Matrix products over packed weights. One answer whatever the batch, the threads and the chunks: kernels/product.inl.h.
+// Matrix products over packed weights. One answer whatever the batch, the threads and the chunks: kernels/integer_product.inl.h.
 #include <span>
 #include <vector>
 
+#include "ops/cpu/choices.h"
 #include "ops/cpu/packed_weight.h"
 #include "ops/cpu/workers.h"
 
@@ -19,7 +20,8 @@ struct Product {
 
 class Multiplier {
  public:
-  explicit Multiplier(const Workers& workers) : workers_(workers), of_worker_(workers.pool.threads()) {}
+  explicit Multiplier(const Workers& workers)
+      : workers_(workers), choices_(product_choices(workers.kernels)), of_worker_(workers.pool.threads()) {}
 
   // Products that read rows of one matrix, shared among threads as one piece of work. Outputs must not overlap.
   void multiply(ConstMatrix x, std::span<const Product> products);
@@ -43,6 +45,7 @@ class Multiplier {
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);
 
   Workers workers_;
+  ProductChoices choices_;
   std::vector<OfWorker> of_worker_;
   std::vector<Chunk> chunks_;
   template <class Step>

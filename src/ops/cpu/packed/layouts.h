@@ -15,7 +15,8 @@ namespace hearth::ops::cpu {
 enum class Codes : uint8_t { kLinear, kTable };  // code = stored - zero, or table[stored] (4 bits)
 enum class Shift : uint8_t { kNone, kMin };      // whether groups have a minimum to subtract
 
-// One level of scales: weight = scale * code (- min).  Blocks of 32 inputs, groups of 16 or 32.
+// One level of scales: weight = scale * code (- min).  Units of 32 inputs, groups of 16 or 32. A panel is a run of *steps* of at
+// most 256 inputs: the scales of its units, then their codes, so that codes lie at multiples of 64 bytes and are read in order.
 template <unsigned bits, unsigned group, Codes codes, Shift shift, class Scale_>
 struct FlatBlock {
   static constexpr unsigned kBits = bits, kGroup = group, kInputs = 32, kGroups = kInputs / group;
@@ -24,9 +25,11 @@ struct FlatBlock {
   static constexpr bool kTwoLevels = false;
   using Scale = Scale_;
 
+  struct Scales {
+    Scale scales[kGroups][16];
+    Scale mins[shift == Shift::kMin ? kGroups : 0][16];
+  } scales;
   UnitPlanes<bits> planes;
-  Scale scales[kGroups][16];
-  Scale mins[shift == Shift::kMin ? kGroups : 0][16];
 };
 
 // Two levels of scales: weight = (scale * sub_scale) * code (- min * sub_min).  Blocks of 256 inputs, groups of 16 or 32.
@@ -38,11 +41,11 @@ struct SuperBlock {
   static constexpr bool kTwoLevels = true;
   using Scale = Scale_;
 
-  UnitPlanes<bits> planes[8];
-  int8_t sub_scales[kGroups][16];
-  int8_t sub_mins[shift == Shift::kMin ? kGroups : 0][16];
   Scale scales[16];
   Scale mins[shift == Shift::kMin ? 16 : 0];
+  int8_t sub_scales[kGroups][16];
+  int8_t sub_mins[shift == Shift::kMin ? kGroups : 0][16];
+  UnitPlanes<bits> planes[8];
 };
 
 // Floats as they are: input i of row r at values[i][r]. One block per input.

@@ -74,47 +74,65 @@ void put_codes(const uint8_t* stored, unsigned row, UnitCodes& unit) {
   for (unsigned q = 0; q < 8; ++q) std::memcpy(unit.quads[q] + 4 * row, stored + 4 * q, 4);
 }
 
-template <class L, class Map>
-void put_scales(L& block, unsigned group, unsigned row, const Map& map) {
-  using Scale = typename L::Scale;
-  if constexpr (L::kTwoLevels) {
-    block.sub_scales[group][row] = static_cast<int8_t>(map.sub_scale);
-    block.scales[row] = scale_from<Scale>(map.scale);
-    if constexpr (L::kShift == Shift::kMin) {
-      block.sub_mins[group][row] = static_cast<int8_t>(map.sub_min);
-      block.mins[row] = scale_from<Scale>(map.min);
-    }
-  } else {
-    block.scales[group][row] = scale_from<Scale>(map.scale);
-    if constexpr (L::kShift == Shift::kMin) block.mins[group][row] = scale_from<Scale>(map.min);
+// Where a flat panel keeps a unit: steps of eight units, first their scales and then their codes.
+template <class L, class Byte>
+struct FlatUnit {
+  template <class T>
+  using Like = std::conditional_t<std::is_const_v<Byte>, const T, T>;
+  Like<typename L::Scales>* scales;
+  Like<UnitPlanes<L::kBits>>* planes;
+
+  FlatUnit(Byte* panel, uint32_t columns, uint32_t unit) {
+    constexpr uint32_t kStepUnits = 8;
+    const uint32_t in_step = unit % kStepUnits, first = unit - in_step;
+    const uint32_t units = std::min(kStepUnits, columns / kUnitInputs - first);
+    Byte* step = panel + first * sizeof(L);
+    scales = reinterpret_cast<Like<typename L::Scales>*>(step) + in_step;
+    planes = reinterpret_cast<Like<UnitPlanes<L::kBits>>*>(step + units * sizeof(typename L::Scales)) + in_step;
   }
+};
+
+template <class L, class Map>
+void put_sub_scales(L& block, unsigned group, unsigned row, const Map& map) {
+  using Scale = typename L::Scale;
+  block.sub_scales[group][row] = static_cast<int8_t>(map.sub_scale);
+  block.scales[row] = scale_from<Scale>(map.scale);
+  if constexpr (L::kShift == Shift::kMin) {
+    block.sub_mins[group][row] = static_cast<int8_t>(map.sub_min);
+    block.mins[row] = scale_from<Scale>(map.min);
+  }
+}
+
+template <class L, class Map>
+void put_scales(typename L::Scales& scales, unsigned group, unsigned row, const Map& map) {
+  using Scale = typename L::Scale;
+  scales.scales[group][row] = scale_from<Scale>(map.scale);
+  if constexpr (L::kShift == Shift::kMin) scales.mins[group][row] = scale_from<Scale>(map.min);
 }
 
 template <class F>
 void pack_grouped(const WeightSource& part, uint32_t panel, std::byte* out) {
   using L = typename LayoutOf<F>::Type;
-  constexpr size_t kUnits = F::kBlockValues / kUnitInputs, kGroupsPerUnit = kUnitInputs / L::kGroup;
+  constexpr uint32_t kUnits = F::kBlockValues / kUnitInputs, kGroupsPerUnit = kUnitInputs / L::kGroup;
   const size_t blocks = part.columns / F::kBlockValues, row_bytes = blocks * sizeof(typename F::Block);
   const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
-  L* packed = reinterpret_cast<L*>(out);
-  for (size_t b = 0; b < blocks; ++b) {
+  for (uint32_t b = 0; b < blocks; ++b) {
     UnitCodes units[kUnits] = {};
-    L* first = packed + b * F::kBlockValues / L::kInputs;
     for (uint32_t r = 0; r < rows; ++r) {
       RowGroups<F> row;
       row.read(part.bytes.data() + (first_row + r) * row_bytes + b * sizeof(typename F::Block));
-      for (size_t u = 0; u < kUnits; ++u) {
+      for (uint32_t u = 0; u < kUnits; ++u) {
         put_codes(row.stored + u * kUnitInputs, r, units[u]);
         for (unsigned g = 0; g < kGroupsPerUnit; ++g) {
           const auto& map = row.maps[u * kGroupsPerUnit + g];
-          if constexpr (L::kTwoLevels) put_scales(*first, static_cast<unsigned>(u * kGroupsPerUnit + g), r, map);
-          else put_scales(first[u], g, r, map);
+          if constexpr (L::kTwoLevels) put_sub_scales(reinterpret_cast<L*>(out)[b], u * kGroupsPerUnit + g, r, map);
+          else put_scales<L>(*FlatUnit<L, std::byte>(out, part.columns, b * kUnits + u).scales, g, r, map);
         }
       }
     }
-    for (size_t u = 0; u < kUnits; ++u)
-      if constexpr (L::kTwoLevels) first->planes[u].set(units[u]);
-      else first[u].planes.set(units[u]);
+    for (uint32_t u = 0; u < kUnits; ++u)
+      if constexpr (L::kTwoLevels) reinterpret_cast<L*>(out)[b].planes[u].set(units[u]);
+      else FlatUnit<L, std::byte>(out, part.columns, b * kUnits + u).planes->set(units[u]);
   }
 }
 
@@ -122,21 +140,21 @@ void pack_grouped(const WeightSource& part, uint32_t panel, std::byte* out) {
 template <class F>
 void read_grouped_row(const quant::Format&, const std::byte* panel, uint32_t row, uint32_t columns, float* out) {
   using L = typename LayoutOf<F>::Type;
-  const L* blocks = reinterpret_cast<const L*>(panel);
   for (uint32_t i = 0; i < columns; ++i) {
-    const L& block = blocks[i / L::kInputs];
     const uint32_t in_block = i % L::kInputs, group = in_block / L::kGroup;
     float scale, min = 0;
     uint8_t stored;
     if constexpr (L::kTwoLevels) {
+      const L& block = reinterpret_cast<const L*>(panel)[i / L::kInputs];
       stored = block.planes[in_block / kUnitInputs].get(row, in_block % kUnitInputs);
       scale = static_cast<float>(block.scales[row]) * static_cast<float>(block.sub_scales[group][row]);
       if constexpr (L::kShift == Shift::kMin)
         min = static_cast<float>(block.mins[row]) * static_cast<float>(block.sub_mins[group][row]);
     } else {
-      stored = block.planes.get(row, in_block);
-      scale = block.scales[group][row];
-      if constexpr (L::kShift == Shift::kMin) min = block.mins[group][row];
+      const FlatUnit<L, const std::byte> unit(panel, columns, i / kUnitInputs);
+      stored = unit.planes->get(row, in_block);
+      scale = unit.scales->scales[group][row];
+      if constexpr (L::kShift == Shift::kMin) min = unit.scales->mins[group][row];
     }
     out[i] = scale * static_cast<float>(code_of<F>(stored));
     if constexpr (L::kShift == Shift::kMin) out[i] -= min;

@@ -5,7 +5,7 @@
 
 namespace hearth::ops::cpu::avx2 {
 
-#include "ops/cpu/kernels/product.inl.h"
+#include "ops/cpu/kernels/products.inl.h"
 
 extern const ProductTable kProducts;
 constinit const ProductTable kProducts = products(Layouts{});

@@ -17,8 +17,9 @@ struct Simd {
     __m256i lo, hi;
   };
 
-  static constexpr unsigned kRows = 4;
-  static constexpr unsigned kFloatRows = 2;
+  static constexpr unsigned kRows = 3, kDirectRows = 3;
+  static constexpr unsigned kFloatRows = 3;
+  static constexpr bool kPairSums = true;
   static constexpr int kByteZero = 128;  // vpmaddubsw saturates with 8-bit codes, so dot8 works on signed ones
 
   static HEARTH_ALWAYS_INLINE F zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -143,6 +144,10 @@ struct Simd {
     const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm256_cvtepi8_epi32(v), _mm256_cvtepi8_epi32(_mm_srli_si128(v, 8))};
   }
+  static HEARTH_ALWAYS_INLINE I widen(const int16_t* p) {
+    const auto* q = reinterpret_cast<const __m128i*>(p);
+    return {_mm256_cvtepi16_epi32(_mm_loadu_si128(q)), _mm256_cvtepi16_epi32(_mm_loadu_si128(q + 1))};
+  }
   static HEARTH_ALWAYS_INLINE void narrow(int8_t* p, I v) {
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(v.lo, v.hi), 0xD8);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
@@ -168,18 +173,16 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE I look_up(I table, I index) {
     return {_mm256_shuffle_epi8(table.lo, index.lo), _mm256_shuffle_epi8(table.hi, index.hi)};
   }
-  static HEARTH_ALWAYS_INLINE __m256i quads(__m256i unsigned_bytes, __m256i signed_bytes) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(unsigned_bytes, signed_bytes), _mm256_set1_epi16(1));
+  static HEARTH_ALWAYS_INLINE I pair_sums7(I codes, I x) {
+    return {_mm256_maddubs_epi16(codes.lo, x.lo), _mm256_maddubs_epi16(codes.hi, x.hi)};
   }
-  static HEARTH_ALWAYS_INLINE I dot7(I sum, I codes, I x) {
-    return {_mm256_add_epi32(sum.lo, quads(codes.lo, x.lo)), _mm256_add_epi32(sum.hi, quads(codes.hi, x.hi))};
-  }
-  static HEARTH_ALWAYS_INLINE I dot8(I sum, I codes, I x) {
+  static HEARTH_ALWAYS_INLINE I pair_sums8(I codes, I x) {
     const __m256i flip = _mm256_set1_epi8(static_cast<char>(0x80));
     const __m256i lo = _mm256_xor_si256(codes.lo, flip), hi = _mm256_xor_si256(codes.hi, flip);
-    return {_mm256_add_epi32(sum.lo, quads(_mm256_abs_epi8(lo), _mm256_sign_epi8(x.lo, lo))),
-            _mm256_add_epi32(sum.hi, quads(_mm256_abs_epi8(hi), _mm256_sign_epi8(x.hi, hi)))};
+    return {_mm256_maddubs_epi16(_mm256_abs_epi8(lo), _mm256_sign_epi8(x.lo, lo)),
+            _mm256_maddubs_epi16(_mm256_abs_epi8(hi), _mm256_sign_epi8(x.hi, hi))};
   }
+  static HEARTH_ALWAYS_INLINE I add16(I a, I b) { return {_mm256_add_epi16(a.lo, b.lo), _mm256_add_epi16(a.hi, b.hi)}; }
   static HEARTH_ALWAYS_INLINE I dot_pairs(I sum, I a, I b) {
     return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)), _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
   }

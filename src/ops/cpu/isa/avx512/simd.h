@@ -13,8 +13,9 @@ struct Simd {
   using F = __m512;   // 16 floats
   using I = __m512i;  // 16 int32, or 64 bytes
 
-  static constexpr unsigned kRows = 8;          // activation rows that one register tile holds
-  static constexpr unsigned kFloatRows = 8;     // the same for float weights, which keep two sums per row
+  static constexpr unsigned kRows = 12, kDirectRows = 8;  // activation rows in a tile of unpacked codes, and of packed ones
+  static constexpr unsigned kFloatRows = 12;                     // the same for float weights, which keep two sums per row
+  static constexpr bool kPairSums = false;
   static constexpr int kByteZero = 0;           // dot8 takes (code - kByteZero)
 
   static HEARTH_ALWAYS_INLINE __mmask16 first(unsigned n) { return static_cast<__mmask16>((1u << n) - 1); }
@@ -106,6 +107,9 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE void istore(void* p, I v) { _mm512_storeu_si512(p, v); }
   static HEARTH_ALWAYS_INLINE I widen(const int8_t* p) {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static HEARTH_ALWAYS_INLINE I widen(const int16_t* p) {
+    return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
   static HEARTH_ALWAYS_INLINE void narrow(int8_t* p, I v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(v));

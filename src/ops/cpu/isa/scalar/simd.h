@@ -16,8 +16,9 @@ struct Simd {
     int32_t v[16];
   };
 
-  static constexpr unsigned kRows = 2;
+  static constexpr unsigned kRows = 2, kDirectRows = 2;
   static constexpr unsigned kFloatRows = 2;
+  static constexpr bool kPairSums = false;
   static constexpr int kByteZero = 0;
 
   template <class Lane>
@@ -153,6 +154,9 @@ struct Simd {
   }
   static HEARTH_ALWAYS_INLINE void istore(void* p, I v) { std::memcpy(p, &v, 64); }
   static HEARTH_ALWAYS_INLINE I widen(const int8_t* p) {
+    return ints([=](int i) { return p[i]; });
+  }
+  static HEARTH_ALWAYS_INLINE I widen(const int16_t* p) {
     return ints([=](int i) { return p[i]; });
   }
   static HEARTH_ALWAYS_INLINE void narrow(int8_t* p, I v) {

@@ -1,0 +1,324 @@
+// Products of integer panels, written once over Simd; included inside the namespace of each instruction set after codes.inl.h.
+//
+// Every output is a fixed sequence of operations on its own row: integer sums are exact, and the float steps run block after
+// block. Which tile of rows it sat in, and whether codes were unpacked beforehand, changes nothing.
+//   flat:   acc += (sum over the group of code * x_code) * (scale * x_scale)                     group after group
+//   super:  acc += (sum over groups of sub_scale * (sum of code * x_code)) * scale * x_scale     block after block
+
+using F = Simd::F;
+using I = Simd::I;
+
+constexpr unsigned kStepUnits = kStepInputs / kUnitInputs;
+
+// --- schemes: layouts that differ only in how codes are stored share the kernels for unpacked codes ------------------------
+
+constexpr unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+
+template <unsigned largest, unsigned group, bool two_levels, bool has_min>  // largest: code as stored
+struct Scheme {
+  static constexpr unsigned kGroup = group, kGroupsPerUnit = kUnitInputs / group, kStepGroups = kStepInputs / group;
+  using Ops = Simd;  // dependent: an instruction set has either dot7 and dot8 or pair_sums7, pair_sums8 and add16
+  static constexpr bool kTwoLevels = two_levels, kHasMin = has_min, kWide = largest > 127;
+  // Where one instruction gives sums of two products in 16 bits: how many quads add up without overflow.
+  static constexpr unsigned kQuadsIn16Bits = kWide ? 1 : least(group / 4, 32767 / (2 * 127 * largest));
+  // Where it gives sums of four in 32 bits, and whole groups fit 16: two groups meet their sub-scales at once.
+  static constexpr bool kGroupPairs = !Simd::kPairSums && two_levels && group == 16 && 16 * 127 * largest <= 32767;
+  static constexpr unsigned kTileRows = kGroupPairs ? least(Simd::kRows, 8) : Simd::kRows;  // pairs keep one more sum per row
+  // Zeros of codes: brought in by starting every group's sum below zero, or by one more sum over the step.
+  static constexpr bool kStarts = !has_min && !(Simd::kPairSums && two_levels);
+  static constexpr bool kShifts = two_levels && !kStarts;
+
+  // Flat: scale and minimum per group. Super: one each, and integers per group.
+  F scales[two_levels ? 1 : kStepGroups];
+  F mins[has_min ? (two_levels ? 1 : kStepGroups) : 1];
+  I sub_scales[two_levels ? kStepGroups : 1];  // in each lane once; twice in 16 bits for kPairSums; two groups' for kGroupPairs
+  I shift_pairs[kShifts ? kStepGroups / 2 : 1];  // sub-minimums, or sub-scales, of two groups
+};
+
+template <class L>
+using SchemeFor = Scheme<L::kCodes == Codes::kTable ? 255 : (1u << L::kBits) - 1, L::kGroup, L::kTwoLevels,
+                         L::kShift == Shift::kMin>;
+
+template <class L>
+HEARTH_ALWAYS_INLINE void read_sub_scales(const L& block, SchemeFor<L>& scheme) {
+  using S = SchemeFor<L>;
+  HEARTH_UNROLL
+  for (unsigned g = 0; g < L::kGroups; g += 2) {
+    const I first = Simd::widen(block.sub_scales[g]), second = Simd::widen(block.sub_scales[g + 1]);
+    if constexpr (S::kGroupPairs) {
+      scheme.sub_scales[g / 2] = Simd::pairs(first, second);
+    } else {
+      scheme.sub_scales[g] = Simd::kPairSums ? Simd::pairs(first, first) : first;
+      scheme.sub_scales[g + 1] = Simd::kPairSums ? Simd::pairs(second, second) : second;
+    }
+    if constexpr (S::kHasMin)
+      scheme.shift_pairs[g / 2] = Simd::pairs(Simd::widen(block.sub_mins[g]), Simd::widen(block.sub_mins[g + 1]));
+    else if constexpr (S::kShifts)
+      scheme.shift_pairs[g / 2] = Simd::pairs(first, second);
+  }
+}
+
+template <class L>
+HEARTH_ALWAYS_INLINE void read_scales(const std::byte* step, unsigned units, SchemeFor<L>& scheme) {
+  if constexpr (L::kTwoLevels) {
+    const L& block = *reinterpret_cast<const L*>(step);
+    scheme.scales[0] = Simd::load(block.scales);
+    if constexpr (L::kShift == Shift::kMin) scheme.mins[0] = Simd::load(block.mins);
+    read_sub_scales(block, scheme);
+  } else {
+    const auto* of_units = reinterpret_cast<const typename L::Scales*>(step);
+    for (unsigned u = 0; u < units; ++u)
+      for (unsigned g = 0; g < L::kGroups; ++g) {
+        scheme.scales[u * L::kGroups + g] = Simd::load(of_units[u].scales[g]);
+        if constexpr (L::kShift == Shift::kMin) scheme.mins[u * L::kGroups + g] = Simd::load(of_units[u].mins[g]);
+      }
+  }
+}
+
+// --- what a row of activations adds, whatever the panel --------------------------------------------------------------------
+
+union RowTerms {
+  alignas(64) int32_t starts[16];  // [group]: -zero * (sum of x codes), where sums of codes as stored begin
+  float shifts[16];                // [group]: x_scale * (sum of x codes), for flat blocks with minimums
+};
+
+template <class S>
+HEARTH_ALWAYS_INLINE void prepare_terms(int32_t zero, const QuantizedStep* x, unsigned rows, RowTerms* terms) {
+  if constexpr (S::kShifts) return;
+  const I factor = Simd::iset1(-zero);
+  for (unsigned r = 0; r < rows; ++r) {
+    const I sums = Simd::widen(S::kGroup == 16 ? x[r].sums16 : x[r].sums32);
+    if constexpr (S::kStarts) Simd::istore(terms[r].starts, Simd::imul(sums, factor));
+    else Simd::store(terms[r].shifts, Simd::mul(Simd::load_partial(x[r].scales, 8), Simd::to_float(sums)));
+  }
+}
+
+// --- sources of codes: straight from the panel, or unpacked once for many rows ---------------------------------------------
+
+template <class L>
+struct PackedCodes {
+  const UnitPlanes<L::kBits>* planes;
+  I table;
+
+  PackedCodes(const std::byte* step, unsigned units, I table) : table(table) {
+    if constexpr (L::kTwoLevels) planes = reinterpret_cast<const L*>(step)->planes;
+    else planes = reinterpret_cast<const UnitPlanes<L::kBits>*>(step + units * sizeof(typename L::Scales));
+  }
+  struct Unit {
+    I quads[8];
+    HEARTH_ALWAYS_INLINE I quad(unsigned q) const { return quads[q]; }
+  };
+  HEARTH_ALWAYS_INLINE Unit unit(unsigned u) const {
+    Unit unit;
+    read_unit<L>(planes[u], table, unit.quads);
+    return unit;
+  }
+};
+
+struct UnpackedCodes {
+  const UnitCodes* units;
+  struct Unit {
+    const UnitCodes& codes;
+    HEARTH_ALWAYS_INLINE I quad(unsigned q) const { return Simd::iload(codes.quads[q]); }
+  };
+  HEARTH_ALWAYS_INLINE Unit unit(unsigned u) const { return {units[u]}; }
+};
+
+// --- one step: at most 256 inputs of 16 weights rows times kRows activation rows -------------------------------------------
+
+template <class S>
+HEARTH_ALWAYS_INLINE I dot(I sum, I codes, I x) {
+  if constexpr (S::kWide) return S::Ops::dot8(sum, codes, x);
+  else return S::Ops::dot7(sum, codes, x);
+}
+
+// Adds the products of group g of unit u to the rows' sums; with kPairSums times `weight`, 16 bits twice in each lane.
+template <unsigned kRows, class S, class Unit>
+HEARTH_ALWAYS_INLINE void add_group(const Unit& unit, unsigned u, unsigned g, const QuantizedStep* x, I weight, I (&sum)[kRows]) {
+  constexpr unsigned kQuads = S::kGroup / 4;
+  const auto four = [&](unsigned r, unsigned k) HEARTH_LAMBDA { return Simd::broadcast4(x[r].codes + u * kUnitInputs + 4 * (g * kQuads + k)); };
+  if constexpr (Simd::kPairSums) {
+    HEARTH_UNROLL
+    for (unsigned first = 0; first < kQuads; first += S::kQuadsIn16Bits) {
+      I part[kRows];
+      HEARTH_UNROLL
+      for (unsigned k = first; k < first + S::kQuadsIn16Bits; ++k) {
+        const I codes = unit.quad(g * kQuads + k);
+        HEARTH_UNROLL
+        for (unsigned r = 0; r < kRows; ++r) {
+          const I products = S::kWide ? S::Ops::pair_sums8(codes, four(r, k)) : S::Ops::pair_sums7(codes, four(r, k));
+          part[r] = k == first ? products : S::Ops::add16(part[r], products);
+        }
+      }
+      HEARTH_UNROLL
+      for (unsigned r = 0; r < kRows; ++r) sum[r] = Simd::dot_pairs(sum[r], part[r], weight);
+    }
+  } else if constexpr (kRows == 1) {  // two chains: one waits longer for its own results than for memory
+    I other = Simd::izero();
+    HEARTH_UNROLL
+    for (unsigned k = 0; k < kQuads; k += 2) {
+      sum[0] = dot<S>(sum[0], unit.quad(g * kQuads + k), four(0, k));
+      other = dot<S>(other, unit.quad(g * kQuads + k + 1), four(0, k + 1));
+    }
+    sum[0] = Simd::iadd(sum[0], other);
+  } else {
+    HEARTH_UNROLL
+    for (unsigned k = 0; k < kQuads; ++k) {
+      const I codes = unit.quad(g * kQuads + k);
+      HEARTH_UNROLL
+      for (unsigned r = 0; r < kRows; ++r) sum[r] = dot<S>(sum[r], codes, four(r, k));
+    }
+  }
+}
+
+template <unsigned kRows, class S>
+HEARTH_ALWAYS_INLINE void start(const RowTerms* terms, unsigned group, I (&sum)[kRows]) {
+  HEARTH_UNROLL
+  for (unsigned r = 0; r < kRows; ++r) sum[r] = S::kStarts ? Simd::broadcast4(terms[r].starts + group) : Simd::izero();
+}
+
+template <unsigned kRows, class S, class Source>
+HEARTH_ALWAYS_INLINE void flat_step(const S& scheme, const Source& source, unsigned units, const QuantizedStep* x,
+                                    const RowTerms* terms, float* out) {
+  F acc[kRows];
+  HEARTH_UNROLL
+  for (unsigned r = 0; r < kRows; ++r) acc[r] = Simd::load(out + 16 * r);
+  for (unsigned u = 0; u < units; ++u) {
+    const auto unit = source.unit(u);
+    HEARTH_UNROLL
+    for (unsigned g = 0; g < S::kGroupsPerUnit; ++g) {
+      const unsigned group = u * S::kGroupsPerUnit + g;
+      I sum[kRows];
+      start<kRows, S>(terms, group, sum);
+      add_group<kRows, S>(unit, u, g, x, Simd::iset1(0x00010001), sum);
+      const F scale = scheme.scales[group];
+      HEARTH_UNROLL
+      for (unsigned r = 0; r < kRows; ++r) {
+        acc[r] = Simd::fma(Simd::to_float(sum[r]), Simd::mul(scale, Simd::set1(x[r].scales[u])), acc[r]);
+        if constexpr (S::kHasMin) acc[r] = Simd::fnma(scheme.mins[group], Simd::set1(terms[r].shifts[group]), acc[r]);
+      }
+    }
+  }
+  HEARTH_UNROLL
+  for (unsigned r = 0; r < kRows; ++r) Simd::store(out + 16 * r, acc[r]);
+}
+
+// Sum over groups of sub_scale * (sum of code * x_code).
+template <unsigned kRows, class S, class Source>
+HEARTH_ALWAYS_INLINE void add_groups(const S& scheme, const Source& source, const QuantizedStep* x, const RowTerms* terms,
+                                     I (&total)[kRows]) {
+  for (unsigned u = 0; u < kStepUnits; ++u) {
+    const auto unit = source.unit(u);
+    if constexpr (S::kGroupPairs) {
+      I low[kRows], high[kRows];
+      start<kRows, S>(terms, 2 * u, low);
+      add_group<kRows, S>(unit, u, 0, x, Simd::izero(), low);
+      start<kRows, S>(terms, 2 * u + 1, high);
+      add_group<kRows, S>(unit, u, 1, x, Simd::izero(), high);
+      const I sub_scales = scheme.sub_scales[u];
+      HEARTH_UNROLL
+      for (unsigned r = 0; r < kRows; ++r) total[r] = Simd::dot_pairs(total[r], Simd::pairs(low[r], high[r]), sub_scales);
+      continue;
+    }
+    HEARTH_UNROLL
+    for (unsigned g = 0; g < S::kGroupsPerUnit; ++g) {
+      const unsigned group = u * S::kGroupsPerUnit + g;
+      const I sub_scale = scheme.sub_scales[group];
+      if constexpr (Simd::kPairSums) {
+        add_group<kRows, S>(unit, u, g, x, sub_scale, total);
+      } else {
+        I sum[kRows];
+        start<kRows, S>(terms, group, sum);
+        add_group<kRows, S>(unit, u, g, x, Simd::izero(), sum);
+        HEARTH_UNROLL
+        for (unsigned r = 0; r < kRows; ++r) total[r] = Simd::iadd(total[r], Simd::imul(sum[r], sub_scale));
+      }
+    }
+  }
+}
+
+template <unsigned kRows, class S, class Source>
+HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, int32_t zero, const QuantizedStep* x,
+                                     const RowTerms* terms, float* out) {
+  I total[kRows];
+  HEARTH_UNROLL
+  for (unsigned r = 0; r < kRows; ++r) total[r] = Simd::izero();
+  add_groups<kRows>(scheme, source, x, terms, total);
+  HEARTH_UNROLL
+  for (unsigned r = 0; r < kRows; ++r) {
+    I shift = Simd::izero();  // sum over groups of sub_min (or sub_scale) * (sum of x codes)
+    if constexpr (S::kShifts) {
+      const int16_t* x_sums = S::kGroup == 16 ? x[r].sums16 : x[r].sums32;
+      HEARTH_UNROLL
+      for (unsigned p = 0; p < S::kStepGroups / 2; ++p)
+        shift = Simd::dot_pairs(shift, scheme.shift_pairs[p], Simd::broadcast4(x_sums + 2 * p));
+      if constexpr (!S::kHasMin) total[r] = Simd::isub(total[r], Simd::imul(shift, Simd::iset1(zero)));
+    }
+    F value = Simd::mul(Simd::to_float(total[r]), scheme.scales[0]);
+    if constexpr (S::kHasMin) value = Simd::fnma(Simd::to_float(shift), scheme.mins[0], value);
+    Simd::store(out + 16 * r, Simd::fma(value, Simd::set1(x[r].scales[0]), Simd::load(out + 16 * r)));
+  }
+}
+
+// All rows in tiles of kRows, the rest in smaller ones.
+template <unsigned kRows, class S, class Source>
+HEARTH_ALWAYS_INLINE void tiles(const S& scheme, const Source& source, int32_t zero, unsigned units, const QuantizedStep* x,
+                                const RowTerms* terms, unsigned rows, float* out) {
+  for (; rows >= kRows; rows -= kRows, x += kRows, terms += kRows, out += 16 * kRows) {
+    if constexpr (S::kTwoLevels) super_step<kRows>(scheme, source, zero, x, terms, out);
+    else flat_step<kRows>(scheme, source, units, x, terms, out);
+  }
+  constexpr unsigned kLess = kRows > 8 ? 8 : kRows / 2;
+  if constexpr (kLess > 0) tiles<kLess>(scheme, source, zero, units, x, terms, rows, out);
+}
+
+template <class S>
+__attribute__((noinline)) void unpacked_tiles(const S& scheme, const UnitCodes* codes, int32_t zero, unsigned units,
+                                              const QuantizedStep* x, const RowTerms* terms, unsigned rows, float* out) {
+  tiles<S::kTileRows>(scheme, UnpackedCodes{codes}, zero, units, x, terms, rows, out);
+}
+
+template <class L>
+HEARTH_ALWAYS_INLINE void unpack(const PackedCodes<L>& source, unsigned units, UnitCodes* codes) {
+  for (unsigned u = 0; u < units; ++u) {
+    const auto unit = source.unit(u);
+    HEARTH_UNROLL
+    for (unsigned k = 0; k < 8; ++k) Simd::istore(codes[u].quads[k], unit.quads[k]);
+  }
+}
+
+// Asks for memory a step of weights ahead (kCache as __builtin_prefetch has it). Past the end of the weights it asks in vain,
+// harmlessly.
+template <int kCache, size_t kBytes>
+HEARTH_ALWAYS_INLINE void fetch(const std::byte* ahead) {
+  HEARTH_UNROLL
+  for (size_t line = 0; line < kBytes; line += 64) __builtin_prefetch(ahead + line, 0, kCache);
+}
+
+template <class L>
+void integer_product(const PanelProduct& p) {
+  using S = SchemeFor<L>;
+  constexpr size_t kStepBytes = sizeof(L) * (kStepInputs / L::kInputs);
+  const int32_t zero = p.zero - (S::kWide ? Simd::kByteZero : 0);  // of codes as dot sees them
+  const I table = L::kCodes == Codes::kTable ? Simd::broadcast16(p.table) : Simd::izero();
+  S scheme;
+  alignas(64) UnitCodes codes[kStepUnits];
+  RowTerms terms[kRowsAtOnce];
+  for (unsigned i = 0; i < 16 * p.rows; i += 16) Simd::store(p.out + i, Simd::zero());
+  const QuantizedStep* x = p.quantized;
+  const std::byte* step = p.panel;
+  for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride, step += kStepBytes) {
+    const unsigned units = least(kStepUnits, (p.columns - input) / kUnitInputs);
+    const PackedCodes<L> source(step, units, table);
+    prepare_terms<S>(zero, x, p.rows, terms);
+    read_scales<L>(step, units, scheme);
+    if (p.unpack) {  // the stream of weights pauses for all rows: the processor's own prefetch needs help
+      fetch<2, kStepBytes>(step + kStepBytes);
+      unpack<L>(source, units, codes);
+      unpacked_tiles<S>(scheme, codes, zero, units, x, terms, p.rows, p.out);
+    } else {
+      if (p.fetch_steps != 0) fetch<3, kStepBytes>(step + p.fetch_steps * kStepBytes);
+      tiles<Simd::kDirectRows>(scheme, source, zero, units, x, terms, p.rows, p.out);
+    }
+  }
+}
