@@ -1,54 +1,173 @@
 #!/usr/bin/env python3
 """Makes a GGUF file of random weights with a real model's geometry, for timing and memory measurements.
 
-    tools/random_model.py CONFIG.json OUT.gguf --format Q4_K_M [--vocab VOCAB.gguf] [--layers N]
+    tools/random_model.py GEOMETRY OUT.gguf --format Q4_K_M [--layers N]
 
-CONFIG.json is a Hugging Face config of a llama, qwen2, qwen3 or qwen3_moe model. Blocks are random bits with scales chosen so
-that weights have a standard deviation near 0.02: arithmetic takes the time that trained weights take. Without --vocab the file
-carries a byte-level vocabulary of its own. Needs the Python packages gguf and numpy. The same arguments give the same file.
+GEOMETRY is a name below (qwen3-0.6b, qwen3-4b, llama-3.2-1b, moe-64x8) or the Hugging Face config.json of a llama, mistral, qwen2,
+qwen3 or qwen3_moe model. Weights are random bits under scales that give them a standard deviation near 0.02, so arithmetic takes
+the time that trained weights take. One pool of random blocks per format is written again and again from other places: a file
+is made at the speed of the disk. The vocabulary is byte-level BPE of the model's size, made up of letters. Needs Python alone;
+the same arguments give the same file.
 """
 import argparse
 import json
+import os
+import random
+import struct
 
-import gguf
-import numpy as np
-
-T = gguf.GGMLQuantizationType
-# Where a block keeps its half-precision scales, and the scale that gives weights a standard deviation near 0.02.
-SCALES = {
-    T.Q4_0: [(0, 0.0043)], T.Q4_1: [(0, 0.0043), (2, -0.033)], T.Q5_0: [(0, 0.0022)], T.Q5_1: [(0, 0.0022), (2, -0.034)],
-    T.Q8_0: [(0, 0.00027)], T.Q2_K: [(80, 0.0014), (82, 0.0021)], T.Q3_K: [(108, 0.0005)], T.Q4_K: [(0, 0.000077), (2, 0.00057)],
-    T.Q5_K: [(0, 0.000038), (2, 0.00057)], T.Q6_K: [(208, 0.000015)], T.IQ4_NL: [(0, 0.0003)], T.IQ4_XS: [(0, 0.00002)],
+GEOMETRIES = {
+    "qwen3-0.6b": dict(model_type="qwen3", hidden_size=1024, num_hidden_layers=28, num_attention_heads=16, num_key_value_heads=8,
+                       head_dim=128, intermediate_size=3072, vocab_size=151936, tie_word_embeddings=True, rms_norm_eps=1e-6,
+                       rope_theta=1e6, max_position_embeddings=40960),
+    "qwen3-4b": dict(model_type="qwen3", hidden_size=2560, num_hidden_layers=36, num_attention_heads=32, num_key_value_heads=8,
+                     head_dim=128, intermediate_size=9728, vocab_size=151936, tie_word_embeddings=True, rms_norm_eps=1e-6,
+                     rope_theta=1e6, max_position_embeddings=40960),
+    "llama-3.2-1b": dict(model_type="llama", hidden_size=2048, num_hidden_layers=16, num_attention_heads=32, num_key_value_heads=8,
+                         head_dim=64, intermediate_size=8192, vocab_size=128256, tie_word_embeddings=True, rms_norm_eps=1e-5,
+                         rope_theta=5e5, max_position_embeddings=131072),
+    "moe-64x8": dict(model_type="qwen3_moe", hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, num_key_value_heads=8,
+                     head_dim=128, intermediate_size=3072, moe_intermediate_size=768, num_experts=64, num_experts_per_tok=8,
+                     vocab_size=151936, tie_word_embeddings=True, rms_norm_eps=1e-6, rope_theta=1e6, max_position_embeddings=40960),
 }
-# A recipe gives the type of most matrices, of the more sensitive ones, and of the output head.
-RECIPES = {
-    "Q4_K_M": (T.Q4_K, T.Q6_K, T.Q6_K), "Q5_K_M": (T.Q5_K, T.Q6_K, T.Q6_K), "Q3_K_M": (T.Q3_K, T.Q5_K, T.Q6_K),
-    "Q4_0": (T.Q4_0, T.Q4_0, T.Q6_K), "Q4_1": (T.Q4_1, T.Q4_1, T.Q6_K), "Q5_0": (T.Q5_0, T.Q5_0, T.Q6_K),
-    "Q5_1": (T.Q5_1, T.Q5_1, T.Q6_K), "Q2_K": (T.Q2_K, T.Q3_K, T.Q6_K), "IQ4_NL": (T.IQ4_NL, T.IQ4_NL, T.Q6_K),
-    "IQ4_XS": (T.IQ4_XS, T.Q5_K, T.Q6_K), "MXFP4": (T.MXFP4, T.MXFP4, T.Q8_0),
-    **{name: (T[name],) * 3 for name in ("Q6_K", "Q8_0", "F32", "F16", "BF16")},
+
+# Name: GGUF number, weights and bytes of a block, and its scales: (offset, struct code, value for a deviation near 0.02).
+FORMATS = {
+    "F32": (0, 1, 4, []), "F16": (1, 1, 2, []), "BF16": (30, 1, 2, []), "F64": (28, 1, 8, []),
+    "Q4_0": (2, 32, 18, [(0, "e", 0.0043)]), "Q4_1": (3, 32, 20, [(0, "e", 0.0043), (2, "e", -0.033)]),
+    "Q5_0": (6, 32, 22, [(0, "e", 0.0022)]), "Q5_1": (7, 32, 24, [(0, "e", 0.0022), (2, "e", -0.034)]),
+    "Q8_0": (8, 32, 34, [(0, "e", 0.00027)]), "Q8_1": (9, 32, 36, [(0, "e", 0.00027), (2, "e", 0)]),
+    "Q1_0": (41, 128, 18, [(0, "e", 0.02)]), "Q2_0": (42, 64, 18, [(0, "e", 0.016)]),
+    "Q2_K": (10, 256, 84, [(80, "e", 0.0014), (82, "e", 0.0021)]), "Q3_K": (11, 256, 110, [(108, "e", 0.0005)]),
+    "Q4_K": (12, 256, 144, [(0, "e", 0.000077), (2, "e", 0.00057)]), "Q5_K": (13, 256, 176, [(0, "e", 0.000038), (2, "e", 0.00057)]),
+    "Q6_K": (14, 256, 210, [(208, "e", 0.000015)]), "Q8_K": (15, 256, 292, [(0, "f", 0.00027)]),
+    "IQ1_S": (19, 256, 50, [(0, "e", 0.0027)]), "IQ1_M": (29, 256, 56, [(48, "iq1_m", 0.0027)]),
+    "IQ2_XXS": (16, 256, 66, [(0, "e", 0.0004)]), "IQ2_XS": (17, 256, 74, [(0, "e", 0.0004)]), "IQ2_S": (22, 256, 82, [(0, "e", 0.0004)]),
+    "IQ3_XXS": (18, 256, 98, [(0, "e", 0.00015)]), "IQ3_S": (21, 256, 110, [(0, "e", 0.00015)]),
+    "IQ4_NL": (20, 32, 18, [(0, "e", 0.0003)]), "IQ4_XS": (23, 256, 136, [(0, "e", 0.00002)]),
+    "TQ1_0": (34, 256, 54, [(52, "e", 0.025)]), "TQ2_0": (35, 256, 66, [(64, "e", 0.016)]),
+    "MXFP4": (39, 32, 17, [(0, "B", 120)]), "NVFP4": (40, 64, 36, [(i, "B", 4) for i in range(4)]),
 }
 
+# The format of most matrices, of the more sensitive ones, and of the output head, as llama.cpp mixes them.
+MIXES = {
+    **{name: (name,) * 3 for name in FORMATS},
+    "Q2_K": ("Q2_K", "Q3_K", "Q6_K"), "Q3_K_M": ("Q3_K", "Q5_K", "Q6_K"), "Q4_K_M": ("Q4_K", "Q6_K", "Q6_K"),
+    "Q5_K_M": ("Q5_K", "Q6_K", "Q6_K"), "IQ4_XS": ("IQ4_XS", "Q5_K", "Q6_K"), "MXFP4": ("MXFP4", "MXFP4", "Q8_0"),
+    **{name: (name, name, "Q6_K") for name in ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "IQ4_NL")},
+}
 
-def random_rows(rng, kind, rows, columns):
-    """Random blocks of `kind` for a (rows, columns) matrix, as the bytes of its rows."""
-    if kind == T.F32:
-        return (rng.standard_normal((rows, columns), dtype=np.float32) * 0.02)
-    if kind == T.F16:
-        return (rng.standard_normal((rows, columns), dtype=np.float32) * 0.02).astype(np.float16)
-    values, size = gguf.GGML_QUANT_SIZES[kind]
-    if kind == T.BF16:
-        floats = rng.standard_normal((rows, columns), dtype=np.float32) * 0.02
-        return (floats.view(np.uint32) >> 16).astype(np.uint16).view(np.uint8)
-    if columns % values:
-        raise SystemExit(f"{kind.name} needs columns in multiples of {values}, not {columns}")
-    blocks = rng.integers(0, 256, (rows * (columns // values), size), dtype=np.uint8)
-    if kind == T.MXFP4:
-        blocks[:, 0] = 120  # 2^-7 times {0 .. 6}
-    for offset, scale in SCALES.get(kind, []):
-        spread = (scale * rng.uniform(0.8, 1.2, len(blocks))).astype(np.float16)
-        blocks[:, offset:offset + 2] = spread.view(np.uint8).reshape(-1, 2)
-    return blocks.reshape(rows, -1)
+POOL_BLOCKS, POOL_VALUES = 16381, 524287  # primes: rows of a matrix do not begin at the same block again
+ALIGNMENT = 32
+
+
+def float_pool(dice, name):
+    values = [dice.gauss(0, 0.02) for _ in range(POOL_VALUES)]
+    if name == "BF16":
+        singles = struct.pack(f"<{POOL_VALUES}f", *values)
+        return b"".join(singles[i:i + 2] for i in range(2, len(singles), 4))
+    return struct.pack(f"<{POOL_VALUES}{ {'F32': 'f', 'F16': 'e', 'F64': 'd'}[name]}", *values)
+
+
+def block_pool(dice, name):
+    _, _, size, scales = FORMATS[name]
+    pool = bytearray(dice.randbytes(POOL_BLOCKS * size))
+    for at in range(0, len(pool), size):
+        for offset, code, value in scales:
+            spread = value if code == "B" else value * dice.uniform(0.8, 1.2)
+            if code == "iq1_m":  # the half float lies in the top nibbles of four 16-bit words
+                (bits,) = struct.unpack("<H", struct.pack("<e", spread))
+                for word in range(4):
+                    high = at + offset + 2 * word + 1
+                    pool[high] = pool[high] & 15 | (bits >> 4 * word & 15) << 4
+            else:
+                struct.pack_into("<" + code, pool, at + offset, spread)
+    return bytes(pool)
+
+
+class Pools:
+    def __init__(self):
+        self.dice = random.Random(20)
+        self.of = {}
+
+    def write(self, file, name, values):
+        """So many random weights in a format, from a place in its pool that differs each time."""
+        _, block_values, size, _ = FORMATS[name]
+        if name not in self.of:
+            self.of[name] = (float_pool if block_values == 1 else block_pool)(self.dice, name)
+        pool = memoryview(self.of[name])
+        left, at = values // block_values * size, self.dice.randrange(len(pool) // size) * size
+        while left > 0:
+            part = pool[at:at + left]
+            file.write(part)
+            left, at = left - len(part), 0
+
+
+class Gguf:
+    """Metadata and tensors in the order given; write() streams them. Format: GGUF version 3."""
+
+    def __init__(self):
+        self.entries, self.tensors = [], []
+
+    @staticmethod
+    def text(value):
+        data = value.encode()
+        return struct.pack("<Q", len(data)) + data
+
+    def add(self, key, value):
+        kinds = {bool: (7, "?"), int: (4, "I"), float: (6, "f")}
+        if isinstance(value, str):
+            body = struct.pack("<I", 8) + self.text(value)
+        elif isinstance(value, list) and isinstance(value[0], str):
+            body = struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(self.text, value))
+        elif isinstance(value, list):
+            body = struct.pack(f"<IIQ{len(value)}i", 9, 5, len(value), *value)
+        else:
+            number, code = kinds[type(value)]
+            body = struct.pack("<I" + code, number, value)
+        self.entries.append(self.text(key) + body)
+
+    def tensor(self, name, kind, *shape):
+        """shape as GGUF writes it: columns first. A vector holds floats near 1."""
+        _, block_values, _, _ = FORMATS[kind]
+        if shape[0] % block_values:
+            raise SystemExit(f"{name} has rows of {shape[0]} weights, {kind} needs multiples of {block_values}")
+        self.tensors.append((name, kind, shape))
+
+    def write(self, path):
+        pools, offset, infos, sizes = Pools(), 0, [], []
+        for name, kind, shape in self.tensors:
+            number, block_values, size, _ = FORMATS[kind]
+            count = 1
+            for n in shape:
+                count *= n
+            infos.append(self.text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, number, offset))
+            sizes.append((count, -(count // block_values * size) % ALIGNMENT))
+            offset += count // block_values * size + sizes[-1][1]
+        with open(path, "wb", buffering=1 << 20) as file:
+            file.write(b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(self.entries)))
+            file.write(b"".join(self.entries) + b"".join(infos))
+            file.write(bytes(-file.tell() % ALIGNMENT))
+            for (name, kind, shape), (count, padding) in zip(self.tensors, sizes):
+                if len(shape) == 1:
+                    file.write(struct.pack(f"<{count}f", *(pools.dice.uniform(0.9, 1.1) for _ in range(count))))
+                else:
+                    pools.write(file, kind, count)
+                file.write(bytes(padding))
+
+
+def vocabulary(size):
+    """Byte-level BPE: 256 bytes, pairs and fours of letters (a merge each), three control tokens. (tokens, merges, types)"""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in printable]
+    tokens = [chr(b) for b in printable] + [chr(256 + i) for i in range(len(others))]
+    controls = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    pairs = [(a, b) for a in [*letters, "\u0120"] for b in letters]  # U+0120 stands for the space
+    words = [a + b for a, b in pairs]
+    merges = (pairs + [(a, b) for a in words for b in words if b[0] != "\u0120"])[:max(0, size - len(tokens) - len(controls))]
+    tokens += [a + b for a, b in merges]
+    tokens += [f"[unused {i}]" for i in range(size - len(tokens) - len(controls))] + controls
+    return tokens[:size], [f"{a} {b}" for a, b in merges], [1] * (size - len(controls)) + [3] * len(controls)
 
 
 def sensitive(layer, layers):
@@ -56,126 +175,87 @@ def sensitive(layer, layers):
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
-class Model:
-    def __init__(self, args):
-        self.config = json.load(open(args.config))
-        self.arch = {"qwen3_moe": "qwen3moe", "mistral": "llama"}.get(self.config["model_type"], self.config["model_type"])
-        if self.arch not in ("llama", "qwen2", "qwen3", "qwen3moe"):
-            raise SystemExit(f"model_type '{self.config['model_type']}' is not one of llama, mistral, qwen2, qwen3, qwen3_moe")
-        self.layers = args.layers or self.config["num_hidden_layers"]
-        self.main, self.more, self.head = RECIPES[args.format]
-        self.rng = np.random.default_rng(20)
-        self.writer = gguf.GGUFWriter(args.out, self.arch, use_temp_file=True)
+def describe(gguf, config, arch, layers):
+    c = config
+    heads = c["num_attention_heads"]
+    head_dim = c.get("head_dim") or c["hidden_size"] // heads
+    gguf.add("general.architecture", arch)
+    gguf.add("general.name", f"random {arch}")
+    for key, value in {
+        "block_count": layers, "context_length": c["max_position_embeddings"], "embedding_length": c["hidden_size"],
+        "feed_forward_length": c["intermediate_size"], "attention.head_count": heads,
+        "attention.head_count_kv": c.get("num_key_value_heads", heads), "attention.key_length": head_dim,
+        "attention.value_length": head_dim, "attention.layer_norm_rms_epsilon": float(c["rms_norm_eps"]),
+        "rope.freq_base": float(c.get("rope_theta", 10000)), "vocab_size": c["vocab_size"],
+    }.items():
+        gguf.add(f"{arch}.{key}", value)
+    if arch == "qwen3moe":
+        gguf.add("qwen3moe.expert_count", c["num_experts"])
+        gguf.add("qwen3moe.expert_used_count", c["num_experts_per_tok"])
+        gguf.add("qwen3moe.expert_feed_forward_length", c["moe_intermediate_size"])
+    tokens, merges, types = vocabulary(c["vocab_size"])
+    gguf.add("tokenizer.ggml.model", "gpt2")
+    gguf.add("tokenizer.ggml.pre", "gpt-2")
+    gguf.add("tokenizer.ggml.tokens", tokens)
+    gguf.add("tokenizer.ggml.token_type", types)
+    gguf.add("tokenizer.ggml.merges", merges or ["a b"])
+    gguf.add("tokenizer.ggml.bos_token_id", len(tokens) - 3)
+    gguf.add("tokenizer.ggml.eos_token_id", len(tokens) - 1)
+    gguf.add("tokenizer.ggml.add_bos_token", False)
 
-    def metadata(self):
-        c, w = self.config, self.writer
-        w.add_name(f"random {self.arch}")
-        w.add_block_count(self.layers)
-        w.add_context_length(c["max_position_embeddings"])
-        w.add_embedding_length(c["hidden_size"])
-        w.add_feed_forward_length(c["intermediate_size"])
-        w.add_head_count(c["num_attention_heads"])
-        w.add_head_count_kv(c.get("num_key_value_heads", c["num_attention_heads"]))
-        self.head_dim = c.get("head_dim") or c["hidden_size"] // c["num_attention_heads"]
-        w.add_key_length(self.head_dim)
-        w.add_value_length(self.head_dim)
-        w.add_layer_norm_rms_eps(c["rms_norm_eps"])
-        w.add_rope_freq_base(c.get("rope_theta", 10000.0))
-        if self.arch == "qwen3moe":
-            w.add_expert_count(c["num_experts"])
-            w.add_expert_used_count(c["num_experts_per_tok"])
-            w.add_expert_feed_forward_length(c["moe_intermediate_size"])
 
-    def vocabulary(self, path):
-        size, w = self.config["vocab_size"], self.writer
-        if path:
-            fields = gguf.GGUFReader(path).fields
-            for name, field in fields.items():
-                if name.startswith("tokenizer.") and not name.endswith(".tokens"):
-                    kind = field.types[0]
-                    if kind == gguf.GGUFValueType.ARRAY:
-                        w.add_array(name, field.contents())
-                    else:
-                        w.add_key_value(name, field.contents(), kind)
-            tokens = fields["tokenizer.ggml.tokens"].contents()
+def add_tensors(gguf, config, arch, layers, mix):
+    main, more, head = mix
+    c = config
+    width, heads, hidden = c["hidden_size"], c["num_attention_heads"], c["intermediate_size"]
+    head_dim = c.get("head_dim") or width // heads
+    q, kv = heads * head_dim, c.get("num_key_value_heads", heads) * head_dim
+    tied = c.get("tie_word_embeddings", False)
+    gguf.tensor("token_embd.weight", head if tied else main, width, c["vocab_size"])
+    if not tied:
+        gguf.tensor("output.weight", head, width, c["vocab_size"])
+    gguf.tensor("output_norm.weight", "F32", width)
+    for layer in range(layers):
+        sturdy = more if sensitive(layer, layers) else main
+        matrices = [("attn_norm", "F32", width), ("attn_q", main, width, q), ("attn_k", main, width, kv),
+                    ("attn_v", sturdy, width, kv), ("attn_output", main, q, width), ("ffn_norm", "F32", width)]
+        if arch.startswith("qwen3"):
+            matrices += [("attn_q_norm", "F32", head_dim), ("attn_k_norm", "F32", head_dim)]
+        if arch == "qwen3moe":
+            experts, own = c["num_experts"], c["moe_intermediate_size"]
+            matrices += [("ffn_gate_inp", "F32", width, experts), ("ffn_gate_exps", main, width, own, experts),
+                         ("ffn_up_exps", main, width, own, experts), ("ffn_down_exps", sturdy, own, width, experts)]
         else:
-            letters = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
-            tokens = [chr(b) for b in letters] + [chr(256 + i) for i in range(256 - len(letters))]
-            w.add_tokenizer_model("gpt2")
-            w.add_tokenizer_pre("gpt-2")
-            w.add_token_merges(["a b"])
-            tokens.append("ab")
-            w.add_eos_token_id(size - 1)
-        tokens = (tokens + [f"[PAD{i}]" for i in range(len(tokens), size)])[:size]
-        w.add_token_list(tokens)
-        if not path:
-            w.add_token_types([1] * (size - 1) + [3])
-
-    def matrix(self, name, kind, rows, columns, experts=None):
-        blocks = random_rows(self.rng, kind, rows * (experts or 1), columns)
-        if experts:
-            blocks = blocks.reshape(experts, rows, -1)
-        self.writer.add_tensor(name, blocks, raw_dtype=kind)
-
-    def vector(self, name, count):
-        self.writer.add_tensor(name, self.rng.uniform(0.9, 1.1, count).astype(np.float32))
-
-    def tensors(self):
-        c = self.config
-        width, heads = c["hidden_size"], c["num_attention_heads"]
-        kv = c.get("num_key_value_heads", heads) * self.head_dim
-        tied = c.get("tie_word_embeddings", False)
-        self.matrix("token_embd.weight", self.head if tied else self.main, c["vocab_size"], width)
-        if not tied:
-            self.matrix("output.weight", self.head, c["vocab_size"], width)
-        self.vector("output_norm.weight", width)
-        for layer in range(self.layers):
-            more = self.more if sensitive(layer, self.layers) else self.main
-            at = f"blk.{layer}."
-            self.vector(at + "attn_norm.weight", width)
-            self.vector(at + "ffn_norm.weight", width)
-            self.matrix(at + "attn_q.weight", self.main, heads * self.head_dim, width)
-            self.matrix(at + "attn_k.weight", self.main, kv, width)
-            self.matrix(at + "attn_v.weight", more, kv, width)
-            self.matrix(at + "attn_output.weight", self.main, width, heads * self.head_dim)
-            if self.arch.startswith("qwen3"):
-                self.vector(at + "attn_q_norm.weight", self.head_dim)
-                self.vector(at + "attn_k_norm.weight", self.head_dim)
-            if self.arch == "qwen2":
-                for part, count in (("q", heads * self.head_dim), ("k", kv), ("v", kv)):
-                    self.vector(at + f"attn_{part}.bias", count)
-            if self.arch == "qwen3moe":
-                experts, hidden = c["num_experts"], c["moe_intermediate_size"]
-                self.matrix(at + "ffn_gate_inp.weight", T.F32, experts, width)
-                self.matrix(at + "ffn_gate_exps.weight", self.main, hidden, width, experts)
-                self.matrix(at + "ffn_up_exps.weight", self.main, hidden, width, experts)
-                self.matrix(at + "ffn_down_exps.weight", more, width, hidden, experts)
-            else:
-                hidden = c["intermediate_size"]
-                self.matrix(at + "ffn_gate.weight", self.main, hidden, width)
-                self.matrix(at + "ffn_up.weight", self.main, hidden, width)
-                self.matrix(at + "ffn_down.weight", more, width, hidden)
-
-    def write(self):
-        self.writer.write_header_to_file()
-        self.writer.write_kv_data_to_file()
-        self.writer.write_tensors_to_file()
-        self.writer.close()
+            matrices += [("ffn_gate", main, width, hidden), ("ffn_up", main, width, hidden), ("ffn_down", sturdy, hidden, width)]
+        for name, kind, *shape in matrices:
+            gguf.tensor(f"blk.{layer}.{name}.weight", kind, *shape)
+        if arch == "qwen2":
+            for name, count in (("attn_q", q), ("attn_k", kv), ("attn_v", kv)):
+                gguf.tensor(f"blk.{layer}.{name}.bias", "F32", count)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("config")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=f"Geometries: {', '.join(GEOMETRIES)}.")
+    parser.add_argument("geometry", help="a name, or a Hugging Face config.json")
     parser.add_argument("out")
-    parser.add_argument("--format", default="Q4_K_M", choices=sorted(RECIPES))
-    parser.add_argument("--vocab", help="take the vocabulary of this GGUF file")
-    parser.add_argument("--layers", type=int, help="so many layers instead of the config's")
+    parser.add_argument("--format", default="Q4_K_M", choices=sorted(MIXES), metavar="F", help="Q4_K_M, Q8_0, BF16, ...")
+    parser.add_argument("--layers", type=int, help="so many layers instead of the model's own")
     args = parser.parse_args()
-    model = Model(args)
-    model.metadata()
-    model.vocabulary(args.vocab)
-    model.tensors()
-    model.write()
+    if args.geometry in GEOMETRIES:
+        config = GEOMETRIES[args.geometry]
+    elif os.path.isfile(args.geometry):
+        config = json.load(open(args.geometry))
+    else:
+        raise SystemExit(f"{args.geometry} is neither a file nor one of {', '.join(GEOMETRIES)}")
+    kind = config.get("model_type")
+    arch = {"qwen3_moe": "qwen3moe", "mistral": "llama"}.get(kind, kind)
+    if arch not in ("llama", "qwen2", "qwen3", "qwen3moe"):
+        raise SystemExit(f"model_type '{kind}' is not one of llama, mistral, qwen2, qwen3, qwen3_moe")
+    layers = args.layers or config["num_hidden_layers"]
+    gguf = Gguf()
+    describe(gguf, config, arch, layers)
+    add_tensors(gguf, config, arch, layers, MIXES[args.format])
+    gguf.write(args.out)
 
 
 if __name__ == "__main__":
