@@ -37,6 +37,7 @@ class Console {
   std::string styled(std::string_view code, std::string_view text) const;
 
   bool output_is_terminal() const { return output_is_terminal_; }
+  bool colours() const { return colours_; }  // a terminal that wants more than plain characters
   size_t columns() const;  // of the terminal, 100 elsewhere
 
  private:

@@ -19,6 +19,7 @@ void visit(options::OptionList& v, RunOptions& o) {
   v("stream-json", o.stream_json, "print a JSON line for each piece of the answer, then the --json object", any().flag_only());
   visit(v, o.settings);
   service::visit(v, o.model);
+  o.tracing.visit(v);
 }
 
 }  // namespace hearth::apps

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/tracing.h"
 #include "base/options/options.h"
 #include "service/generation_options.h"
 #include "service/loaded_model.h"
@@ -22,6 +23,7 @@ struct RunOptions {
   service::ModelOptions model;
   std::string system, template_file;
   bool raw = false, stream_json = false;
+  Tracing tracing;
 };
 void visit(options::OptionList& v, RunOptions& o);
 

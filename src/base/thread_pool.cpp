@@ -12,6 +12,8 @@
 #include <immintrin.h>
 #endif
 
+#include "base/trace.h"
+
 namespace hearth {
 
 namespace {
@@ -32,6 +34,7 @@ constexpr int kSpins = 2000;
 struct ThreadPool::Shared {
   std::vector<std::thread> workers;
   unsigned threads = 1;
+  Trace* trace = nullptr;
   const ChunkFunction* function = nullptr;
   size_t chunks = 0;
   alignas(64) std::atomic<size_t> next_chunk{0};
@@ -69,14 +72,18 @@ struct ThreadPool::Shared {
       await_generation(seen);
       ++seen;
       if (stopping.load(std::memory_order_acquire)) return;
+      const uint64_t begin = trace != nullptr ? Trace::now() : 0;
       run_chunks(worker);
+      if (trace != nullptr) trace->worked(worker, begin);
       running.fetch_sub(1, std::memory_order_release);
     }
   }
 };
 
-ThreadPool::ThreadPool(unsigned threads) : shared_(std::make_unique<Shared>()) {
+ThreadPool::ThreadPool(unsigned threads, Trace* trace) : shared_(std::make_unique<Shared>()) {
   shared_->threads = std::max(1u, threads);
+  shared_->trace = trace;
+  if (trace != nullptr) trace->expect_threads(shared_->threads);
   for (unsigned i = 1; i < shared_->threads; ++i)
     shared_->workers.emplace_back([shared = shared_.get(), i] { shared->work(i); });
 }
@@ -99,11 +106,14 @@ void ThreadPool::parallel(size_t chunks, ChunkFunction f) {
   s.chunks = chunks;
   s.next_chunk.store(0, std::memory_order_relaxed);
   s.running.store(s.threads - 1, std::memory_order_relaxed);
+  const uint64_t forked = s.trace != nullptr ? Trace::now() : 0;
   s.announce();
   s.run_chunks(0);
+  const uint64_t own_end = s.trace != nullptr ? Trace::now() : 0;
   // Yielding after a while keeps an oversubscribed machine moving: the last worker may need this very core.
   for (int i = 0; s.running.load(std::memory_order_acquire) != 0; ++i)
     i < kSpins ? pause_briefly() : std::this_thread::yield();
+  if (s.trace != nullptr) s.trace->joined(forked, own_end);
 }
 
 }  // namespace hearth

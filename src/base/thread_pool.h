@@ -8,6 +8,8 @@
 
 namespace hearth {
 
+class Trace;
+
 // A non-owning reference to a callable void(size_t chunk, unsigned worker).
 class ChunkFunction {
  public:
@@ -25,7 +27,8 @@ class ChunkFunction {
 
 class ThreadPool {
  public:
-  explicit ThreadPool(unsigned threads);  // including the caller's; at least 1
+  // `threads` includes the caller's; at least 1. `trace` records what they do, unless null, and outlives the pool.
+  explicit ThreadPool(unsigned threads, Trace* trace = nullptr);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

@@ -55,6 +55,7 @@ class LocalEngine final : public Engine {
  public:
   LocalEngine(model::Model& model, ops::Backend& backend, const EngineOptions& options, PageLayout layout, CachePlan plan)
       : model_(model),
+        trace_(backend.trace()),
         options_(options),
         context_(plan.context),
         clock_(clock_of(options)),
@@ -90,6 +91,7 @@ class LocalEngine final : public Engine {
   void finish(Sequence& sequence, FinishReason reason, Error error = {});
 
   model::Model& model_;
+  Trace* const trace_;
   const EngineOptions options_;
   const uint32_t context_;
   const Clock clock_;
@@ -163,13 +165,16 @@ bool LocalEngine::step() {
   const bool any = take_in();
   end_overdue();
   if (!scheduler_.is_idle()) {
+    Trace::Step step(trace_);
     const double begin = clock_();
     const std::span<const Grant> picked = scheduler_.pick(begin);
     grants_.assign(picked.begin(), picked.end());
-    runner_.run(grants_);
     uint32_t prompt_rows = 0, generated_rows = 0;
     for (const Grant& grant : grants_) (grant.sequence->is_in_prompt() ? prompt_rows : generated_rows) += grant.rows;
+    step.has(prompt_rows, generated_rows);
+    runner_.run(grants_);
     meter_.stepped(clock_() - begin, prompt_rows, generated_rows);
+    const Trace::Operation choosing(trace_, {.name = "choose tokens"});
     for (size_t i = 0; i < grants_.size(); ++i) settle(i, grants_[i]);
   } else if (!any) {
     return false;

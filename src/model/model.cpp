@@ -90,11 +90,25 @@ class LoadedModel final : public Model {
   const StateShape& state_shape() const override { return state_shape_; }
   uint64_t weight_bytes() const override { return weight_bytes_; }
 
+  WeightUse weight_use(uint32_t rows) const override {
+    WeightUse use;
+    for (const LoadedLayer& layer : layers_) {
+      layer.mixer.block->count_use(rows, use);
+      layer.ffn.block->count_use(rows, use);
+    }
+    const ops::Weight& head = head_->weight(*embedding_);
+    use.bytes += static_cast<double>(head.bytes);
+    use.head_products = static_cast<double>(head.rows) * head.columns;
+    return use;
+  }
+
   void forward(const ops::Step& step, const StateView& state, ops::Matrix logits) override {
     const ops::Matrix x = embedding_->forward(backend_, scratch_, step);
     const std::vector<StepRope> ropes = step_ropes(step);
     const StepRun run{backend_, scratch_, step, state, ropes, plan_.norm_eps};
+    int32_t number = 0;
     for (const LoadedLayer& layer : layers_) {
+      const Trace::Span span(backend_.trace(), {.name = "layer", .number = number++});
       layer.mixer.forward(run, x);
       layer.ffn.forward(run, x);
     }

@@ -32,6 +32,13 @@ struct StateView {
   std::span<const ops::SlotLayer> slots;
 };
 
+// What a step does with a model's weights; the measure of how fast it could be.
+struct WeightUse {
+  double bytes = 0;           // read, once for all rows of a generating step
+  double layer_products = 0;  // multiplications by a weight, per row, in the layers
+  double head_products = 0;   // the same in the head, per row of logits
+};
+
 struct LoadOptions {
   uint32_t context =
       0;  // tokens a sequence may reach; 0: the model's own limit. Long-rope models choose factors by it.
@@ -44,6 +51,8 @@ class Model {
   virtual const ModelPlan& plan() const = 0;
   virtual const StateShape& state_shape() const = 0;
   virtual uint64_t weight_bytes() const = 0;  // resident, in the backend
+  // Of a step of so many generated rows. Of experts only the chosen ones count, as many as differ if rows choose evenly.
+  virtual WeightUse weight_use(uint32_t rows) const { return {}; }
 
   // Runs the step: appends to the caches and writes logits (step.logit_rows.size(), vocab). One call at a time.
   virtual void forward(const ops::Step& step, const StateView& state, ops::Matrix logits) = 0;

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "base/trace.h"
 #include "ops/ops.h"
 #include "tensor/buffer.h"
 
@@ -19,6 +20,7 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;  // "cpu", "reference"
   virtual std::string summary() const = 0;    // "cpu: avx512 kernels, 2 threads"
+  virtual Trace* trace() const { return nullptr; }  // records what runs here; null: nothing does (traced_backend.h)
 
   // Re-lays the parts, stacked along rows (fused q/k/v), without changing a value. Parts share their column count.
   // Errors: kUnsupported names the format.

@@ -4,6 +4,7 @@
 
 #include "ops/cpu/cpu_backend.h"
 #include "ops/reference/reference_backend.h"
+#include "ops/traced_backend.h"
 
 namespace hearth::service {
 
@@ -21,8 +22,11 @@ void visit(options::OptionList& v, ModelOptions& o) {
 }
 
 static Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) {
-  if (options.backend == "reference") return ops::reference::make_backend();
-  return ops::cpu::make_backend({.threads = options.threads, .isa = options.isa});
+  auto backend = options.backend == "reference"
+                     ? Result<std::unique_ptr<ops::Backend>>(ops::reference::make_backend())
+                     : ops::cpu::make_backend({.threads = options.threads, .isa = options.isa, .trace = options.trace});
+  if (backend && options.trace != nullptr) return ops::make_traced_backend(std::move(*backend), *options.trace);
+  return backend;
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const ModelOptions& options,

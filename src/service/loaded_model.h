@@ -6,6 +6,7 @@
 
 #include "base/options/options.h"
 #include "base/result.h"
+#include "base/trace.h"
 #include "engine/engine.h"
 #include "model/model.h"
 #include "ops/backend.h"
@@ -21,6 +22,7 @@ struct ModelOptions {
   std::string backend = "cpu";
   std::string isa;
   uint32_t prefill_chunk = 512;
+  Trace* trace = nullptr;  // no option: records what runs, unless null; outlives the model
 };
 void visit(options::OptionList& v, ModelOptions& o);
 

@@ -25,12 +25,15 @@ class Run final : public Command {
     HEARTH_TRY(files, service::ModelFiles::open(call.arguments[0], options_.template_file));
     for (const auto& refused : service::apply_model_defaults(call.options, files.defaults())) call.console.note(refused);
     HEARTH_TRY(tokenizer, files.tokenizer());
+    options_.model.trace = options_.tracing.recorder();
     HEARTH_TRY(loaded, load_model(call.console, std::move(files), options_.model));
-    if (is_chat) return run_chat(call.console, *loaded, tokenizer, options_, call.options);
     std::string prompt;
     if (has_prompt) prompt = call.arguments[1];
-    else HEARTH_TRY_VOID(read_prompt(prompt));
-    return answer(call, *loaded, *tokenizer, prompt);
+    else if (!is_chat) HEARTH_TRY_VOID(read_prompt(prompt));
+    const Result<void> answered = is_chat ? run_chat(call.console, *loaded, tokenizer, options_, call.options)
+                                          : answer(call, *loaded, *tokenizer, prompt);
+    const Result<void> told = options_.tracing.finish(call.console);  // of an interrupted run as well
+    return answered ? told : answered;
   }
 
  private:

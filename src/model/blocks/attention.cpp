@@ -9,6 +9,10 @@ class AttentionBlock final : public Block {
  public:
   AttentionBlock(const Attention& options, Weights& weights, const LayerPlace& place);
   void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override;
+  void count_use(uint32_t /*rows*/, WeightUse& use) const override {
+    model::count_use(*qkv_, use);
+    model::count_use(*output_, use);
+  }
 
  private:
   void orient(const StepRun& run, ops::Matrix heads, uint32_t count, const Vector& norm) const;

@@ -34,7 +34,16 @@ class Block {
   // out = block(x), or out += block(x). x and out: (step rows, width), apart from each other; x is not needed
   // afterwards.
   virtual void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const = 0;
+
+  // Adds this block's part of Model::weight_use.
+  virtual void count_use(uint32_t rows, WeightUse& use) const = 0;
 };
+
+// A weight that every row is multiplied by.
+inline void count_use(const ops::Weight& weight, WeightUse& use) {
+  use.bytes += static_cast<double>(weight.bytes);
+  use.layer_products += static_cast<double>(weight.rows) * weight.columns;
+}
 
 using BlockPtr = std::unique_ptr<Block>;
 

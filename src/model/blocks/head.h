@@ -22,6 +22,7 @@ class Head {
   explicit Head(Weights& weights);
   // logits: (step.logit_rows.size(), vocab)
   void forward(const StepRun& run, const Embedding& embedding, ops::ConstMatrix x, ops::Matrix logits) const;
+  const ops::Weight& weight(const Embedding& embedding) const { return own_ ? *own_ : embedding.table(); }
 
  private:
   float softcap_, scale_;

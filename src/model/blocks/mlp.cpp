@@ -31,6 +31,11 @@ class MlpBlock final : public Block {
                        {.bias = down_bias_.values(), .accumulate = accumulate, .generated_rows = generated});
   }
 
+  void count_use(uint32_t /*rows*/, WeightUse& use) const override {
+    model::count_use(*gate_up_, use);
+    model::count_use(*down_, use);
+  }
+
  private:
   Dense options_;
   WeightPtr gate_up_, down_;

@@ -1,4 +1,6 @@
 // Mixture of experts: a router scores all experts for each row, the best few run, their results are summed by weight.
+#include <cmath>
+
 #include "model/blocks/block.h"
 
 namespace hearth::model {
@@ -30,6 +32,18 @@ class MoeBlock final : public Block {
     run.backend.experts(x, experts_, routes, options_.router.active, mixed, options_.activation,
                         run.step.generated_rows);
     if (accumulate) run.backend.add(out, mixed, 1);
+  }
+
+  void count_use(uint32_t rows, WeightUse& use) const override {
+    model::count_use(*router_, use);
+    WeightUse all;
+    for (const ops::Expert& expert : experts_) {
+      model::count_use(*expert.gate_up, all);
+      model::count_use(*expert.down, all);
+    }
+    const double share = static_cast<double>(options_.router.active) / options_.experts;
+    use.bytes += all.bytes * (1 - std::pow(1 - share, rows));
+    use.layer_products += all.layer_products * share;
   }
 
  private:

@@ -29,6 +29,11 @@ class ShortConvBlock final : public Block {
                        {.bias = output_bias_.values(), .accumulate = accumulate, .generated_rows = generated});
   }
 
+  void count_use(uint32_t /*rows*/, WeightUse& use) const override {
+    model::count_use(*input_, use);
+    model::count_use(*output_, use);
+  }
+
  private:
   ShortConv options_;
   uint32_t slot_;  // index into StateView::slots

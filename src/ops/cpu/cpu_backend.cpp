@@ -15,7 +15,7 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const KernelTable& kernels, unsigned threads) : pool_(threads), workers_{kernels, pool_} {}
+  CpuBackend(const KernelTable& kernels, unsigned threads, Trace* trace) : pool_(threads, trace), workers_{kernels, pool_} {}
 
   std::string_view name() const override { return "cpu"; }
   std::string summary() const override {
@@ -134,7 +134,7 @@ void CpuBackend::short_conv(ConstMatrix x, const float* kernel, const float* bia
 
 Result<std::unique_ptr<Backend>> make_backend(const CpuOptions& options) {
   HEARTH_TRY(kernels, choose_table(options.isa));
-  return std::make_unique<CpuBackend>(*kernels, options.threads != 0 ? options.threads : granted_cpus());
+  return std::make_unique<CpuBackend>(*kernels, options.threads != 0 ? options.threads : granted_cpus(), options.trace);
 }
 
 }  // namespace hearth::ops::cpu

@@ -1,0 +1,101 @@
+#include "ops/traced_backend.h"
+
+namespace hearth::ops {
+
+namespace {
+
+class TracedBackend final : public Backend {
+ public:
+  TracedBackend(std::unique_ptr<Backend> inner, Trace& trace) : inner_(std::move(inner)), trace_(&trace) {}
+
+  std::string_view name() const override { return inner_->name(); }
+  std::string summary() const override { return inner_->summary() + ", traced"; }
+  Trace* trace() const override { return trace_; }
+
+  Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) override {
+    const Trace::Operation span(trace_, {.name = "pack", .format = parts[0].format->name, .outputs = parts[0].rows,
+                                         .inputs = parts[0].columns});
+    return inner_->pack(parts);
+  }
+  Buffer allocate(size_t bytes) override { return inner_->allocate(bytes); }
+
+  void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) override {
+    const Trace::Operation span(trace_, of(table, "embed", out.rows));
+    inner_->embed(table, tokens, out);
+  }
+  void matmul(const Weight& weight, ConstMatrix x, Matrix out, const MatmulOptions& options) override {
+    const Trace::Operation span(trace_, of(weight, "matmul", x.rows));
+    inner_->matmul(weight, x, out, options);
+  }
+  void norm(ConstMatrix x, Matrix out, const NormOptions& options) override {
+    const Trace::Operation span(trace_, {.name = "norm", .rows = x.rows});
+    inner_->norm(x, out, options);
+  }
+  void rope(Matrix x, ConstMatrix angles, const RopeOptions& options) override {
+    const Trace::Operation span(trace_, {.name = "rope", .rows = x.rows});
+    inner_->rope(x, angles, options);
+  }
+  void kv_append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& step) override {
+    const Trace::Operation span(trace_, {.name = "kv_append", .rows = k.rows});
+    inner_->kv_append(k, v, layer, step);
+  }
+  void attention(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out,
+                 const AttentionOptions& options) override {
+    const Trace::Operation span(trace_, {.name = "attention", .rows = q.rows});
+    inner_->attention(q, layer, step, out, options);
+  }
+  void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) override {
+    const Trace::Operation span(trace_, {.name = "gated", .rows = out.rows});
+    inner_->gated(gate, up, out, activation);
+  }
+  void activate(Matrix x, Activation activation) override {
+    const Trace::Operation span(trace_, {.name = "activate", .rows = x.rows});
+    inner_->activate(x, activation);
+  }
+  void add(Matrix target, ConstMatrix x, float scale) override {
+    const Trace::Operation span(trace_, {.name = "add", .rows = x.rows});
+    inner_->add(target, x, scale);
+  }
+  void scale(Matrix x, float factor) override {
+    const Trace::Operation span(trace_, {.name = "scale", .rows = x.rows});
+    inner_->scale(x, factor);
+  }
+  void softcap(Matrix x, float cap) override {
+    const Trace::Operation span(trace_, {.name = "softcap", .rows = x.rows});
+    inner_->softcap(x, cap);
+  }
+  void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) override {
+    const Trace::Operation span(trace_, {.name = "gather_rows", .rows = out.rows});
+    inner_->gather_rows(x, rows, out);
+  }
+  void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
+    const Trace::Operation span(trace_, {.name = "route", .rows = logits.rows});
+    inner_->route(logits, routes, options);
+  }
+  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
+               Activation activation, uint32_t generated_rows) override {
+    const Trace::Operation span(trace_, of(*experts[0].gate_up, "experts", x.rows));
+    inner_->experts(x, experts, routes, active, out, activation, generated_rows);
+  }
+  void short_conv(ConstMatrix x, const float* kernel, const float* bias, uint32_t taps, const SlotLayer& layer,
+                  const Step& step, Matrix out) override {
+    const Trace::Operation span(trace_, {.name = "short_conv", .rows = x.rows});
+    inner_->short_conv(x, kernel, bias, taps, layer, step, out);
+  }
+
+ private:
+  static Trace::What of(const Weight& weight, std::string_view name, uint32_t rows) {
+    return {.name = name, .format = weight.format_name, .outputs = weight.rows, .inputs = weight.columns, .rows = rows};
+  }
+
+  std::unique_ptr<Backend> inner_;
+  Trace* trace_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_traced_backend(std::unique_ptr<Backend> backend, Trace& trace) {
+  return std::make_unique<TracedBackend>(std::move(backend), trace);
+}
+
+}  // namespace hearth::ops
