@@ -27,7 +27,7 @@ std::string head_text(const BenchReport& r, const Console& console) {
   out += fmt::format("{}, load average {:.2f}: reads {:.1f} GB/s, multiplies", r.processor, r.load_average[0],
                      r.machine.read_bytes_per_second / 1e9);
   for (const auto& unit : r.machine.units)
-    out += fmt::format("{} {}op/s {}", &unit == r.machine.units.data() ? "" : ",", operations_text(unit.operations_per_second), unit.name);
+    out += fmt::format("{} {}OP/s {}", &unit == r.machine.units.data() ? "" : ",", operations_text(unit.operations_per_second), unit.name);
   return out + "\n\n";
 }
 

@@ -67,7 +67,7 @@ class Bench(Case):
     def test_text_is_plain_without_a_terminal(self):
         text = self.hearth("bench", stories(), "--prompt", "16", "--generate", "8", "--depth", "0,64", *QUICK).stdout
         self.assertTrue(text.isascii(), text)
-        for words in ("GB/s", "op/s", "prefill ", "decode ", "% of bandwidth", "decode, tokens/s by depth", "      64  #", "memory: weights"):
+        for words in ("GB/s", "OP/s", "prefill ", "decode ", "% of bandwidth", "decode, tokens/s by depth", "      64  #", "memory: weights"):
             self.assertIn(words, text)
 
     def test_bad_input(self):
