@@ -1,8 +1,9 @@
 """hearth bench, --trace and --profile: that the numbers are there and fit each other. How large they are, no test says."""
 import json
+import runpy
 import sys
 
-from harness import Case, GOLDEN_MODELS, main, needs_stories, stories
+from harness import Case, GOLDEN_MODELS, ROOT, main, needs_stories, stories
 
 QUICK = ("--repeats", "2", "--threads", "2")
 
@@ -126,6 +127,44 @@ class Traces(Case):
     def test_a_trace_that_cannot_be_written(self):
         run = self.hearth("run", stories(), "Once", "--raw", "-n", "2", "--quiet", "--trace", "/no/such/folder/t.json", code=73)
         self.assertIn("/no/such/folder/t.json", run.stderr)
+
+
+class RandomModels(Case):
+    """tools/random_model.py: what it makes, everyone can run."""
+
+    def make(self, kind, config, mix):
+        path = self.home / f"{kind}-{mix}.gguf"
+        random_model = runpy.run_path(str(ROOT / "tools" / "random_model.py"))
+        for name in ("block_pool", "float_pool"):
+            random_model[name].__globals__.update(POOL_BLOCKS=61, POOL_VALUES=1021)
+        gguf = random_model["Gguf"]()
+        random_model["describe"](gguf, config, kind, config["num_hidden_layers"])
+        random_model["add_tensors"](gguf, config, kind, config["num_hidden_layers"], random_model["MIXES"][mix])
+        gguf.write(path)
+        return path, random_model
+
+    def test_every_format_runs(self):
+        config = dict(hidden_size=256, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, head_dim=128,
+                      intermediate_size=512, vocab_size=1100, tie_word_embeddings=True, rms_norm_eps=1e-6, max_position_embeddings=128)
+        path, random_model = self.make("qwen3", config, "Q4_K_M")
+        for mix in random_model["MIXES"]:
+            path, _ = self.make("qwen3", config, mix)
+            report = json.loads(self.hearth("run", path, "hello world", "--raw", "-n", "3", "--temperature", "0", "--ignore-end", "--json").stdout)
+            self.assertEqual(len(report["tokens"]), 3, mix)
+            path.unlink()
+
+    def test_architectures_and_vocabulary(self):
+        config = dict(hidden_size=256, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, intermediate_size=512,
+                      moe_intermediate_size=256, num_experts=4, num_experts_per_tok=2, vocab_size=2000, rms_norm_eps=1e-6,
+                      max_position_embeddings=128)
+        for kind in ("llama", "qwen2", "qwen3", "qwen3moe"):
+            path, _ = self.make(kind, config, "Q4_K_M")
+            text = "hello wide world, 12 naïve 日本\n"
+            ids = self.hearth("tokenize", path, text, "--ids").stdout
+            self.assertEqual(self.hearth("tokenize", path, "--decode", stdin=ids).stdout, text)
+            self.assertLess(len(ids.split()), len(text.encode()))  # merges are used
+            report = json.loads(self.hearth("run", path, text, "--raw", "-n", "2", "--ignore-end", "--json").stdout)
+            self.assertEqual(report["counts"]["generated_tokens"], 2)
 
 
 if __name__ == "__main__":

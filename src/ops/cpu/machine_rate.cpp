@@ -1,10 +1,9 @@
 #include "ops/cpu/machine_rate.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <span>
 
 #include "base/cpu_info.h"
@@ -42,10 +41,16 @@ double best_seconds(Call call) {
   return best;
 }
 
+// The last-level cache that one processor reads through; each thread may have one of its own.
+size_t last_cache_bytes() {
+  std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index3/size");  // "32768K"
+  size_t kibibytes = 0;
+  return file >> kibibytes ? kibibytes << 10 : size_t{32} << 20;
+}
+
 double measure_read(ThreadPool& pool) {
   constexpr size_t kChunk = kReadStreams * kStreamBytes;
-  const size_t cache = static_cast<size_t>(std::max(0L, ::sysconf(_SC_LEVEL3_CACHE_SIZE)));
-  const size_t bytes = std::clamp<size_t>(8 * cache, size_t{256} << 20, size_t{1} << 30);
+  const size_t bytes = std::clamp<size_t>(4 * last_cache_bytes() * pool.threads(), size_t{256} << 20, size_t{2} << 30);
   const size_t chunks = bytes / kChunk;
   Buffer memory(chunks * kChunk);
   pool.parallel(chunks, [&](size_t c, unsigned) {  // untouched pages would all be read from one page of zeros
