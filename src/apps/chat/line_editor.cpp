@@ -10,6 +10,16 @@
 #include <cstring>
 #include <filesystem>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#define HEARTH_LEAKS_OF_OTHERS __lsan::ScopedDisabler leaks_of_others
+#endif
+#endif
+#ifndef HEARTH_LEAKS_OF_OTHERS
+#define HEARTH_LEAKS_OF_OTHERS
+#endif
+
 namespace hearth::apps {
 
 namespace {
@@ -79,7 +89,10 @@ LineEditor::LineEditor(std::string prompt, std::string continuation_prompt, std:
   ::el_set(t.line, EL_PROMPT_ESC, &Terminal::shown_prompt, kStyleMark);
   ::el_set(t.line, EL_EDITOR, "emacs");
   ::el_set(t.line, EL_HIST, ::history, t.history);
-  ::el_set(t.line, EL_ADDFN, "hearth-interrupt", "forget this line", &Terminal::interrupt);
+  {
+    HEARTH_LEAKS_OF_OTHERS;  // libedit keeps copies of both texts and never frees them
+    ::el_set(t.line, EL_ADDFN, "hearth-interrupt", "forget this line", &Terminal::interrupt);
+  }
   ::el_set(t.line, EL_BIND, "^C", "hearth-interrupt", nullptr);
   ::el_set(t.line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   ::el_set(t.line, EL_SETTY, "-d", "-isig", nullptr);  // while editing, Ctrl-C is a key
