@@ -149,7 +149,7 @@ def main():
         print_table(f"{args.prompt} + {args.generate} tokens", rows)
         for name, server in servers.items():
             if args.long:
-                found = result["intrusion"][name] = intrusion(server, prompts[name], 8 if name == "hearth" else 1, args.long)
+                found = result["intrusion"][name] = intrusion(server, prompts[name], min(8, max(args.streams)) if name == "hearth" else 1, args.long)
                 print(f"\n{name}, a prompt of {args.long} tokens arrives at {found['streams']} streams: gap p99 {found['quiet_p99_ms']:.0f} ms before; "
                       f"p50 {found['disturbed_p50_ms']:.0f}, p99 {found['disturbed_p99_ms']:.0f}, longest {found['longest_ms']:.0f} ms while it is read ({found['long_prompt_s']:.1f} s)", flush=True)
             if args.prefix:
