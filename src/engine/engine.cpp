@@ -10,8 +10,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "engine/cache/cache_plan.h"
+#include "engine/disk_tier.h"
 #include "engine/inbox.h"
 #include "engine/meter.h"
+#include "engine/prompt_memory.h"
 #include "engine/runner.h"
 #include "engine/sampling/candidates.h"
 #include "engine/sampling/distribution.h"
@@ -59,14 +61,19 @@ class LocalEngine final : public Engine {
         options_(options),
         context_(plan.context),
         clock_(clock_of(options)),
-        reuses_prefixes_(options.prefix_cache && model.state_shape().slots.empty()),
+        snapshots_(plan.snapshots),
         page_memory_(std::move(layout), plan.groups, backend),
-        slot_memory_(model.state_shape(), options.max_sequences, backend),
-        cache_(std::move(plan.groups), options.page_tokens, reuses_prefixes_),
-        scheduler_(cache_, options.prefill_chunk, options.max_sequences),
+        slot_memory_(model.state_shape(), options.max_sequences + plan.snapshots + plan.swap_slots, backend),
+        cache_({.groups = plan.groups, .page_tokens = options.page_tokens, .reuses_prefixes = options.prefix_cache,
+                .has_slots = !model.state_shape().slots.empty(), .snapshots = plan.snapshots, .snapshot_pages = options.snapshot_pages}),
+        scheduler_(cache_, {.prefill_chunk = options.prefill_chunk, .max_sequences = options.max_sequences, .max_itl = options.max_itl,
+                            .policy = options.policy, .snapshots = plan.snapshots, .swap_slots = plan.swap_slots}),
         runner_(model, backend, page_memory_, slot_memory_),
+        prompts_(options.page_tokens),
         meter_(options.observer),
         inbox_(options.max_waiting) {}
+
+  Result<void> open_disk(const ops::Backend& backend);
 
   Result<RequestId> submit(Request request, std::shared_ptr<EventSink> sink) override;
   Result<std::vector<RequestId>> submit_several(Request request, std::span<const std::shared_ptr<EventSink>> sinks) override;
@@ -84,8 +91,13 @@ class LocalEngine final : public Engine {
  private:
   bool take_in();
   void end_overdue();
+  void compute();
+  WaitingQueue::MayStart ask_disk();
+  void note_start(Sequence& sequence, double now);
+  void keep(Sequence& sequence);
   void publish_stats();
   void settle(size_t index, const Grant& grant);
+  std::vector<Sequence*> start_forks(Sequence& leader);
   void report_prompt(Sequence& sequence, size_t index, uint32_t first_position);
   void choose(Sequence& sequence, std::span<const float> logits);
   void finish(Sequence& sequence, FinishReason reason, Error error = {});
@@ -95,7 +107,7 @@ class LocalEngine final : public Engine {
   const EngineOptions options_;
   const uint32_t context_;
   const Clock clock_;
-  const bool reuses_prefixes_;
+  const uint32_t snapshots_;
   PagePool page_memory_;
   RecurrentPool slot_memory_;
   Cache cache_;
@@ -106,9 +118,20 @@ class LocalEngine final : public Engine {
   Candidates candidates_;                             // scratch of choose()
   std::vector<TokenLogprob> top_;
 
+  std::unique_ptr<DiskTier> disk_;                    // or null
+  PromptMemory prompts_;
+
   Meter meter_;
   Inbox inbox_;
 };
+
+Result<void> LocalEngine::open_disk(const ops::Backend& backend) {
+  if (options_.disk_cache.folder.empty() || !options_.prefix_cache) return {};
+  HEARTH_TRY(disk, DiskTier::make(options_.disk_cache, model_, backend, page_memory_.layout(),
+                                  {cache_, page_memory_, slot_memory_, scheduler_.first_snapshot()}));
+  disk_ = std::move(disk);
+  return {};
+}
 
 Result<RequestId> LocalEngine::submit(Request request, std::shared_ptr<EventSink> sink) {
   HEARTH_TRY(ids, submit_several(std::move(request), {&sink, 1}));
@@ -130,7 +153,7 @@ Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std:
     if (i > 0) request.want_prompt_logits = false;
     HEARTH_TRY(chain, Chain::make(request.sampling, vocab));
     ids.push_back(first + i);
-    sequences.push_back(std::make_unique<Sequence>(ids[i], request, std::move(chain), sinks[i], now));
+    sequences.push_back(std::make_unique<Sequence>(ids[i], first, request, std::move(chain), sinks[i], now));
   }
   if (inbox_.submit(sequences)) return ids;
   Error busy{ErrorCode::kBusy, fmt::format("{} requests are waiting already: try again in {} s", options_.max_waiting, meter_.retry_after_seconds()), {}};
@@ -142,6 +165,7 @@ Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std:
 bool LocalEngine::take_in() {
   Inbox::Mail mail = inbox_.take();
   for (auto& sequence : mail.submitted) {
+    if (disk_) disk_->enter(*sequence);
     scheduler_.add(*sequence);
     sequences_.push_back(std::move(sequence));
   }
@@ -165,17 +189,7 @@ bool LocalEngine::step() {
   const bool any = take_in();
   end_overdue();
   if (!scheduler_.is_idle()) {
-    Trace::Step step(trace_);
-    const double begin = clock_();
-    const std::span<const Grant> picked = scheduler_.pick(begin);
-    grants_.assign(picked.begin(), picked.end());
-    uint32_t prompt_rows = 0, generated_rows = 0;
-    for (const Grant& grant : grants_) (grant.sequence->is_in_prompt() ? prompt_rows : generated_rows) += grant.rows;
-    step.has(prompt_rows, generated_rows);
-    runner_.run(grants_);
-    meter_.stepped(clock_() - begin, prompt_rows, generated_rows);
-    const Trace::Operation choosing(trace_, {.name = "choose tokens"});
-    for (size_t i = 0; i < grants_.size(); ++i) settle(i, grants_[i]);
+    compute();
   } else if (!any) {
     return false;
   }
@@ -183,11 +197,66 @@ bool LocalEngine::step() {
   return true;
 }
 
+// Those who will start soon wait for what the disk knows of their prompts.
+WaitingQueue::MayStart LocalEngine::ask_disk() {
+  if (!disk_) return {};
+  disk_->take_answers([&](RequestId id) {
+    const auto found = std::ranges::find(sequences_, id, &Sequence::id);
+    return found == sequences_.end() ? nullptr : found->get();
+  });
+  const auto& waiting = scheduler_.not_started();
+  for (size_t i = 0; i < std::min<size_t>(waiting.size(), options_.max_sequences); ++i) disk_->ask(*waiting[i]);
+  return [](const Sequence& sequence) { return !sequence.disk.is_waiting; };
+}
+
+void LocalEngine::note_start(Sequence& sequence, double now) {
+  meter_.started(now);
+  if (!options_.prefix_cache || sequence.family() != sequence.id()) return;
+  sequence.miss = prompts_.compare(sequence.request().key, sequence.prompt());
+  if (sequence.miss)
+    log::debug("request {}: its prompt leaves the last one of its key at token {} of {}", sequence.id(), sequence.miss->position,
+               sequence.prompt_tokens());
+}
+
+void LocalEngine::compute() {
+  constexpr std::chrono::milliseconds kDiskWait{5};  // nothing else to do; cancelled requests are looked for in between
+  const WaitingQueue::MayStart may_start = ask_disk();
+  Trace::Step trace(trace_);
+  const double begin = clock_();
+  const std::span<const Grant> picked = scheduler_.pick(begin, may_start);
+  grants_.assign(picked.begin(), picked.end());
+  for (Sequence* sequence : scheduler_.started()) note_start(*sequence, begin);
+  runner_.move(cache_.moves(), scheduler_.slot_moves());
+  cache_.moves().clear();
+  scheduler_.slot_moves().clear();
+  if (grants_.empty()) {
+    if (disk_) disk_->wait_for_answer(kDiskWait);
+    return;
+  }
+  const StepLoad& load = scheduler_.step_load();
+  trace.has(load.prompt_rows, load.generated_rows);
+  runner_.run(grants_);
+  const double seconds = clock_() - begin;
+  scheduler_.observe(seconds);
+  meter_.stepped(seconds, load.prompt_rows, load.generated_rows);
+  const Trace::Operation choosing(trace_, {.name = "choose tokens"});
+  for (size_t i = 0; i < grants_.size(); ++i) settle(i, grants_[i]);
+}
+
 void LocalEngine::publish_stats() {
   EngineStats& counters = meter_.counters();
   counters.load = load();
   counters.running = scheduler_.running();
   counters.waiting = scheduler_.waiting();
+  counters.preemptions = scheduler_.preemptions();
+  counters.swaps = scheduler_.swaps();
+  if (disk_) {
+    const PersistentStats disk = disk_->stats();
+    counters.disk_bytes = disk.bytes;
+    counters.disk_reads = disk.reads;
+    counters.disk_writes = disk.writes;
+    counters.disk_dropped = disk.dropped;
+  }
   inbox_.set_waiting(scheduler_.waiting());
   meter_.publish();
 }
@@ -204,10 +273,41 @@ void LocalEngine::settle(size_t index, const Grant& grant) {
   const bool was_in_prompt = sequence.is_in_prompt();
   sequence.advance(grant.rows);
   if (was_in_prompt) {
-    cache_.publish(sequence.pages, sequence.prompt().first(sequence.past()));
+    keep(sequence);
     report_prompt(sequence, index, sequence.past() - grant.rows);
+  } else if (disk_) {
+    disk_->store_pages(sequence);  // what the writer had no room for
   }
-  if (sequence.past() == sequence.known()) choose(sequence, runner_.logits(index, grant.rows - 1));
+  if (sequence.past() != sequence.known()) return;
+  const std::span<const float> logits = runner_.logits(index, grant.rows - 1);
+  const std::vector<Sequence*> forks = was_in_prompt ? start_forks(sequence) : std::vector<Sequence*>();
+  choose(sequence, logits);
+  for (Sequence* fork : forks) choose(*fork, logits);
+}
+
+// What was computed of a prompt can be found again, in memory and on disk.
+void LocalEngine::keep(Sequence& sequence) {
+  cache_.publish(sequence.pages, sequence.prompt().first(sequence.past()));
+  if (disk_) disk_->store_pages(sequence);
+  if (!sequence.stops().at(sequence.past())) return;
+  if (const auto snapshot = cache_.add_snapshot(sequence.pages)) slot_memory_.copy(sequence.slot(), scheduler_.first_snapshot() + *snapshot);
+  if (disk_) disk_->store_state(sequence);
+}
+
+// The rest of a family starts where its prompt is computed. Who finds no room waits, and starts like any other later.
+std::vector<Sequence*> LocalEngine::start_forks(Sequence& leader) {
+  std::vector<Sequence*> forks;
+  if (leader.generated_tokens() > 0) return forks;
+  while (Sequence* follower = scheduler_.waiting_follower(leader)) {
+    const double now = clock_();
+    if (!scheduler_.fork(leader, *follower, now)) break;
+    slot_memory_.copy(leader.slot(), follower->slot());
+    meter_.started(now);
+    follower->report_prompt();
+    follower->sink().on_prompt_progress(follower->past(), follower->prompt_tokens());
+    forks.push_back(follower);
+  }
+  return forks;
 }
 
 // Says what is new; after a preemption, a prompt is computed again without a word.
@@ -265,8 +365,10 @@ std::string LocalEngine::summary() const {
     text += &group == &cache_.groups().back() ? "" : " +";
   }
   if (slot_memory_.bytes() != 0)
-    text += fmt::format(", {} recurrent slots {:.1f} MiB", options_.max_sequences, static_cast<double>(slot_memory_.bytes()) / (1 << 20));
-  if (options_.prefix_cache && !reuses_prefixes_) text += ", no prefix reuse: the model has recurrent layers";
+    text += fmt::format(", {} recurrent slots and {} snapshots {:.1f} MiB", options_.max_sequences, snapshots_,
+                        static_cast<double>(slot_memory_.bytes()) / (1 << 20));
+  if (page_memory_.swap_bytes() != 0)
+    text += fmt::format(", swap {:.1f} MiB", static_cast<double>(page_memory_.swap_bytes()) / (1 << 20));
   return text;
 }
 
@@ -281,8 +383,9 @@ Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& b
     log::warn("context {} is beyond the {} tokens the model was made for", plan.context, made_for);
   if (options.context == 0 && plan.context < made_for)
     log::info("context {} instead of the model's {}: so much cache was granted", plan.context, made_for);
-  if (options.prefix_cache && !shape.slots.empty()) log::info("prompts are not reused: the model has recurrent layers");
-  return std::make_unique<LocalEngine>(model, backend, options, std::move(layout), std::move(plan));
+  auto engine = std::make_unique<LocalEngine>(model, backend, options, std::move(layout), std::move(plan));
+  HEARTH_TRY_VOID(engine->open_disk(backend));
+  return engine;
 }
 
 }  // namespace hearth::engine

@@ -25,6 +25,13 @@ enum class Policy : uint8_t { kFcfs, kLongestPrefix, kPriority };
 
 using Clock = std::function<double()>;  // seconds since some moment, never going back
 
+// Prefixes that outlive the process. Engines may share a folder.
+struct DiskCacheOptions {
+  std::string folder;                // empty: off
+  std::string model;                 // names what decides the bits of a page beside its tokens: the weights and the kernels
+  uint64_t max_bytes = uint64_t{16} << 30;
+};
+
 struct EngineOptions {
   uint32_t context = 0;              // tokens a sequence may reach; 0: the model's own limit, bounded by kv_memory_bytes
   uint32_t page_tokens = 16;         // tokens per KV page
@@ -33,6 +40,10 @@ struct EngineOptions {
   uint32_t prefill_chunk = 512;      // prompt tokens per step at most
   uint32_t max_sequences = 1;        // running at once
   bool prefix_cache = true;          // keep finished prompts' pages for the next request that begins the same
+  uint32_t snapshots = 0;            // of recurrent states, kept with those pages; 0: some for each sequence
+  uint32_t snapshot_pages = 32;      // pages between two of them inside a prompt; 0: only where it ends or leaves another
+  DiskCacheOptions disk_cache = {};
+  uint64_t swap_bytes = 0;           // memory for the pages of sequences that gave way; 0: they are computed again
   uint32_t max_waiting = 256;        // submissions beyond these are refused with kBusy
   double max_itl = 0.2;              // seconds that a step may take while somebody waits for the next token; 0: no limit
   Policy policy = Policy::kFcfs;
@@ -69,7 +80,8 @@ class Engine {
 
 constexpr uint32_t kMostContinuations = 128;
 
-// `model` and `backend` must outlive the engine. Errors: kDoesNotFit with the numbers, kInvalidArgument.
+// `model` and `backend` must outlive the engine. Errors: kDoesNotFit with the numbers, kInvalidArgument, kCannotCreate when the
+// folder of the prefix cache cannot be used.
 Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& backend, const EngineOptions& options);
 
 }  // namespace hearth::engine

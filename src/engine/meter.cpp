@@ -16,6 +16,8 @@ void Meter::started(double now) {
 
 void Meter::finished(const Request& request, const Finish& finish) {
   ++counters_.finished[static_cast<size_t>(finish.reason)];
+  counters_.cached_tokens += finish.cached_tokens;
+  counters_.disk_tokens += finish.disk_tokens;
   if (observer_) observer_->on_finish(request, finish);
 }
 

@@ -22,6 +22,11 @@ void Runner::add_rows(const Grant& grant) {
   sequences_.push_back({.first_row = first_row, .rows = grant.rows, .past = sequence.past(), .pages = {}, .slot = sequence.slot()});
 }
 
+void Runner::move(std::span<const PageMove> pages, std::span<const SlotMove> slots) {
+  for (const PageMove& move : pages) pages_.move(move);
+  for (const SlotMove& move : slots) slots_.copy(move.from, move.to);
+}
+
 void Runner::run(std::span<const Grant> grants) {
   for (auto* column : {&tokens_, &positions_}) column->clear();
   page_lists_.clear();

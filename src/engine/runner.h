@@ -17,6 +17,8 @@ class Runner {
   // All must outlive the runner. Logits must be addressable by this process.
   Runner(model::Model& model, ops::Backend& backend, PagePool& pages, RecurrentPool& slots);
 
+  // Copies what the books have moved, in order. Before run().
+  void move(std::span<const PageMove> pages, std::span<const SlotMove> slots);
   void run(std::span<const Grant> grants);
 
   // Of the last run: logits after `row` of the grant's rows, wanted by Sequence::first_logit_row. Valid until the next run.

@@ -9,18 +9,29 @@ namespace hearth::engine {
 // Logits of a whole vocabulary per row are large (0.6 MB for 151,936 tokens): requests that want all of them get smaller chunks.
 static constexpr uint32_t kMostPromptLogits = 64;
 
-Scheduler::Scheduler(Cache& cache, uint32_t prefill_chunk, uint32_t max_sequences) : cache_(cache), prefill_chunk_(prefill_chunk) {
-  for (uint32_t slot = max_sequences; slot-- > 0;) free_slots_.push_back(slot);
+Scheduler::Scheduler(Cache& cache, const SchedulerOptions& options)
+    : cache_(cache),
+      options_(options),
+      waiting_(options.policy, shares_, [this](std::span<const int32_t> prompt) { return cache_.cached_tokens(prompt); }) {
+  for (uint32_t slot = options.max_sequences; slot-- > 0;) free_slots_.push_back(slot);
+  const uint32_t first_swap_slot = options.max_sequences + options.snapshots;
+  for (uint32_t slot = options.swap_slots; slot-- > 0;) free_swap_slots_.push_back(first_swap_slot + slot);
 }
 
-void Scheduler::add(Sequence& sequence) { waiting_.push_back(&sequence); }
+void Scheduler::add(Sequence& sequence) {
+  shares_.join(sequence.request().key);
+  waiting_.add(sequence);
+}
 
 void Scheduler::remove(Sequence& sequence) {
+  shares_.leave(sequence.request().key);
   if (sequence.stage() == Sequence::Stage::kWaiting) {
-    std::erase(waiting_, &sequence);
+    waiting_.remove(sequence);
+    if (sequence.pages.is_swapped) free_swap_slots_.push_back(sequence.slot());
+    cache_.release(sequence.pages);
   } else {
-    stop(sequence);
     std::erase(running_, &sequence);
+    stop(sequence);
   }
 }
 
@@ -29,66 +40,207 @@ void Scheduler::stop(Sequence& sequence) {
   free_slots_.push_back(sequence.slot());
 }
 
-std::span<const Grant> Scheduler::pick(double now) {
+std::span<const Grant> Scheduler::pick(double now, const WaitingQueue::MayStart& may_start) {
   grants_.clear();
   prompt_grants_.clear();
-  chunk_left_ = prefill_chunk_;
+  started_.clear();
 
   for (Sequence* sequence : running_) cache_.leave_window(sequence->pages, sequence->past());
   for (size_t i = 0; i < running_.size(); ++i)
     if (running_[i]->is_decoding()) grant(i);
+  size_chunk();
   for (size_t i = 0; i < running_.size() && chunk_left_ > 0; ++i)
     if (!running_[i]->is_decoding()) grant(i);
-  start_waiting(now);
+  start_waiting(now, may_start);
+  give_leftovers();
 
   grants_.insert(grants_.end(), prompt_grants_.begin(), prompt_grants_.end());
-  HEARTH_CHECK(!grants_.empty() || is_idle(), "no sequence can advance");
+  HEARTH_CHECK(!grants_.empty() || running_.empty(), "no sequence can advance");
+  load_ = {};
+  for (const Grant& grant : grants_) {
+    load_.add(grant.rows, grant.sequence->past(), !grant.sequence->is_in_prompt());
+    shares_.charge(grant.sequence->request().key, grant.rows);
+  }
   return grants_;
+}
+
+void Scheduler::size_chunk() {
+  chunk_left_ = options_.prefill_chunk;
+  StepLoad decoding;
+  for (const Grant& grant : grants_) decoding.add(grant.rows, grant.sequence->past(), true);
+  if (options_.max_itl > 0 && decoding.generated_rows > 0) {
+    const auto prompt = std::ranges::find_if(running_, [](const Sequence* sequence) { return !sequence->is_decoding(); });
+    const uint32_t past = prompt == running_.end() ? 0 : (*prompt)->past();
+    const uint32_t timely = cost_.knows_prompts() ? cost_.rows_within(options_.max_itl, decoding, past, options_.prefill_chunk) : 0;
+    chunk_left_ = std::max(timely, std::min(cache_.page_tokens(), options_.prefill_chunk));
+  }
+  share_chunk();
+}
+
+// Whoever is owed most comes first, and gets what cannot be divided.
+void Scheduler::share_chunk() {
+  key_rows_.clear();
+  const auto want = [&](const Sequence* sequence, uint32_t rows) {
+    const auto found = std::ranges::find(key_rows_, sequence->request().key, &KeyRows::key);
+    if (found == key_rows_.end()) key_rows_.push_back({sequence->request().key, rows});
+    else found->rows += std::min(rows, UINT32_MAX - found->rows);
+  };
+  for (const Sequence* sequence : running_)
+    if (!sequence->is_decoding()) want(sequence, sequence->computable_rows());
+  if (!free_slots_.empty())
+    for (const Sequence* sequence : waiting_.in_order()) want(sequence, sequence->known());
+  if (key_rows_.size() < 2) return key_rows_.clear();
+  std::ranges::stable_sort(key_rows_, std::greater(), [&](const KeyRows& entry) { return shares_.credit(entry.key); });
+  std::vector<uint64_t> wanted;
+  for (const KeyRows& entry : key_rows_) wanted.push_back(entry.rows);
+  const std::vector<uint32_t> shares = share_out(chunk_left_, wanted);
+  for (size_t i = 0; i < shares.size(); ++i) key_rows_[i].rows = shares[i];
+}
+
+uint32_t* Scheduler::rows_left_of(const std::string& key) {
+  const auto found = std::ranges::find(key_rows_, key, &KeyRows::key);
+  return found == key_rows_.end() ? nullptr : &found->rows;
+}
+
+// A share was left by a key whose requests could not start: it is for everyone.
+void Scheduler::give_leftovers() {
+  if (key_rows_.empty() || chunk_left_ == 0) return;
+  key_rows_.clear();
+  for (size_t i = 0; i < running_.size() && chunk_left_ > 0; ++i) {
+    if (running_[i]->is_decoding()) continue;
+    chunk_left_ += forget_grants(*running_[i]);
+    grant(i);
+  }
 }
 
 void Scheduler::grant(size_t index) {
   Sequence& sequence = *running_[index];
-  while (cache_.reach(sequence.pages) <= sequence.past()) {
+  while (cache_.reach(sequence.pages, sequence.past()) <= sequence.past()) {
     if (index + 1 == running_.size()) return;
-    preempt_youngest();
+    preempt_last();
   }
-  uint32_t rows = std::min(sequence.computable_rows(), cache_.reach(sequence.pages) - sequence.past());
+  uint32_t rows = std::min(sequence.computable_rows(), cache_.reach(sequence.pages, sequence.past()) - sequence.past());
+  if (sequence.is_in_prompt()) rows = std::min(rows, sequence.stops().next(sequence.past()) - sequence.past());
   if (sequence.is_in_prompt() && sequence.request().want_prompt_logits) rows = std::min(rows, kMostPromptLogits);
   if (!sequence.is_decoding()) {
-    rows = std::min(rows, chunk_left_);
+    uint32_t* const share = rows_left_of(sequence.request().key);
+    rows = std::min(rows, share == nullptr ? chunk_left_ : std::min(chunk_left_, *share));
+    if (rows == 0) return;
     chunk_left_ -= rows;
+    if (share != nullptr) *share -= rows;
   }
-  cache_.grow(sequence.pages, sequence.past() + rows);
+  cache_.grow(sequence.pages, sequence.past(), sequence.past() + rows);
   (sequence.is_in_prompt() ? prompt_grants_ : grants_).push_back({&sequence, rows});
 }
 
-// Nobody overtakes: what the first of the waiting lacks is not given to the second. Each running sequence is left a page to
-// grow into; so a preempted one cannot come back at once, only to be pushed out again.
-void Scheduler::start_waiting(double now) {
-  while (!waiting_.empty() && !free_slots_.empty() && chunk_left_ > 0) {
-    Sequence& sequence = *waiting_.front();
-    const bool may_reuse = !sequence.request().want_prompt_logits;  // cached positions have no logits to report
-    const uint32_t cached = may_reuse ? cache_.match(sequence.prompt(), sequence.pages) : 0;
-    if (!cache_.fits(sequence.pages, sequence.known(), static_cast<uint32_t>(running_.size()))) {
-      cache_.release(sequence.pages);
-      return;
-    }
-    sequence.start(cached, free_slots_.back(), now);
-    free_slots_.pop_back();
-    waiting_.pop_front();
-    running_.push_back(&sequence);
-    grant(running_.size() - 1);
+uint32_t Scheduler::forget_grants(const Sequence& sequence) {
+  uint32_t rows = 0;
+  for (std::vector<Grant>* grants : {&grants_, &prompt_grants_})
+    std::erase_if(*grants, [&](const Grant& grant) {
+      if (grant.sequence == &sequence) rows += grant.rows;
+      return grant.sequence == &sequence;
+    });
+  return rows;
+}
+
+// While one of a family computes the prompt, the others wait to copy it.
+bool Scheduler::waits_for_family(const Sequence& sequence) const {
+  return !sequence.has_started() && std::ranges::any_of(running_, [&](const Sequence* running) {
+    return running->family() == sequence.family() && running->is_in_prompt();
+  });
+}
+
+Sequence* Scheduler::next_to_start(const WaitingQueue::MayStart& may_start) {
+  return waiting_.next([&](const Sequence& sequence) { return !waits_for_family(sequence) && (!may_start || may_start(sequence)); });
+}
+
+// Nobody overtakes the one whose turn it is: what it lacks is not given to another.
+void Scheduler::start_waiting(double now, const WaitingQueue::MayStart& may_start) {
+  const bool may_push_out = options_.policy == Policy::kPriority;
+  while (chunk_left_ > 0 && !waiting_.empty() && (!free_slots_.empty() || may_push_out)) {
+    Sequence* const sequence = next_to_start(may_start);
+    if (sequence == nullptr) return;
+    while (free_slots_.empty() || !start(*sequence, now))
+      if (!make_room_for(*sequence)) return;
   }
 }
 
-void Scheduler::preempt_youngest() {
-  Sequence& youngest = *running_.back();
+// Each running sequence is left a page to grow into; so a preempted one cannot come back at once, only to be pushed out again.
+bool Scheduler::start(Sequence& sequence, double now) {
+  const uint32_t running = static_cast<uint32_t>(running_.size()), slot = free_slots_.back();
+  if (sequence.pages.is_swapped) {
+    if (!cache_.swap_in(sequence.pages, running == 0 ? 0 : running + 1)) return false;
+    slot_moves_.push_back({sequence.slot(), slot});
+    free_swap_slots_.push_back(sequence.slot());
+    sequence.resume(slot);
+  } else {
+    const bool may_reuse = !sequence.request().want_prompt_logits;  // cached positions have no logits to report
+    const CacheMatch match = may_reuse ? cache_.match(sequence.prompt(), sequence.pages) : CacheMatch{};
+    if (!cache_.fits(sequence.pages, sequence.known(), running)) {
+      cache_.release(sequence.pages);
+      return false;
+    }
+    if (match.snapshot) slot_moves_.push_back({first_snapshot() + *match.snapshot, slot});
+    if (!sequence.has_started()) started_.push_back(&sequence);
+    sequence.start(match.tokens, slot, match.stops, now);
+  }
+  free_slots_.pop_back();
+  waiting_.started(sequence);
+  grant(enter_running(sequence));
+  return true;
+}
+
+size_t Scheduler::enter_running(Sequence& sequence) {
+  auto place = running_.end();
+  if (options_.policy == Policy::kPriority)
+    place = std::ranges::upper_bound(running_, sequence.request().priority, std::greater(),
+                                     [](const Sequence* running) { return running->request().priority; });
+  const size_t index = static_cast<size_t>(place - running_.begin());
+  running_.insert(place, &sequence);
+  return index;
+}
+
+bool Scheduler::make_room_for(const Sequence& sequence) {
+  if (options_.policy != Policy::kPriority || running_.empty()) return false;
+  if (running_.back()->request().priority >= sequence.request().priority) return false;
+  preempt_last();
+  return true;
+}
+
+void Scheduler::preempt_last() {
+  Sequence& last = *running_.back();
   running_.pop_back();
-  stop(youngest);
-  youngest.preempt();
-  waiting_.push_front(&youngest);
-  for (std::vector<Grant>* grants : {&grants_, &prompt_grants_})
-    std::erase_if(*grants, [&](const Grant& grant) { return grant.sequence == &youngest; });
+  forget_grants(last);
+  std::erase(started_, &last);
+  ++preemptions_;
+  if (last.past() > 0 && !free_swap_slots_.empty() && cache_.swap_out(last.pages, last.past())) {
+    slot_moves_.push_back({last.slot(), free_swap_slots_.back()});
+    free_slots_.push_back(last.slot());
+    last.swap_out(free_swap_slots_.back());
+    free_swap_slots_.pop_back();
+    ++swaps_;
+  } else {
+    stop(last);
+    last.preempt();
+  }
+  waiting_.put_back(last);
+}
+
+Sequence* Scheduler::waiting_follower(const Sequence& leader) {
+  for (Sequence* sequence : waiting_.in_order())
+    if (sequence->family() == leader.family()) return sequence;
+  return nullptr;
+}
+
+bool Scheduler::fork(Sequence& leader, Sequence& follower, double now) {
+  const uint32_t running = static_cast<uint32_t>(running_.size());
+  if (free_slots_.empty() || !cache_.fits(leader.pages, leader.past(), running + 1)) return false;
+  waiting_.started(follower);
+  cache_.fork(leader.pages, follower.pages);
+  follower.start_as_fork(leader, free_slots_.back(), now);
+  free_slots_.pop_back();
+  enter_running(follower);
+  return true;
 }
 
 }  // namespace hearth::engine

@@ -1,17 +1,24 @@
 #pragma once
-// Which tokens of which sequences make the next step. Pure policy over lengths and page counts; it touches no tensor.
+// Which tokens of which sequences make the next step. Pure policy over lengths, page counts and predicted times; it touches
+// no tensor and reads no clock.
 //
-// First come, first served. Every decoding sequence gets its row first, then prompts are computed in chunks that share
-// `prefill_chunk` rows, then waiting sequences start while slots and pages last. A sequence that finds no page takes the
-// youngest running one's (which waits again, and is computed again later), or, being the youngest itself, waits with what
-// it has. So the oldest always advances.
+// Every decoding sequence gets its row first, then prompts are computed in chunks that share the rows of a step, then waiting
+// sequences start while slots and pages last (waiting_queue.h says in which order). While somebody decodes, a step has only
+// as many prompt rows as its time allows, a page's worth at least; keys share those rows evenly.
+//
+// Running sequences have a rank: their priority, then the order in which they started. One that finds no page takes those of
+// the last in rank, which waits again (its pages go to swap memory if there is room, else it is computed again later), or,
+// being the last itself, waits with what it has. So the first in rank always advances.
 #include <cstdint>
-#include <deque>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/cache/cache.h"
+#include "engine/fair_shares.h"
 #include "engine/sequence.h"
+#include "engine/step_cost.h"
+#include "engine/waiting_queue.h"
 
 namespace hearth::engine {
 
@@ -21,33 +28,81 @@ struct Grant {
   uint32_t rows;
 };
 
+// Copies of slots that must happen, in order, before the next step: slots of running sequences come first, then snapshots,
+// then those of sequences that gave way.
+struct SlotMove {
+  uint32_t from, to;
+};
+
+struct SchedulerOptions {
+  uint32_t prefill_chunk = 512, max_sequences = 1;
+  double max_itl = 0;                  // seconds; 0: no limit
+  Policy policy = Policy::kFcfs;
+  uint32_t snapshots = 0, swap_slots = 0;  // slots beyond those of running sequences; so many may be swapped out at once
+};
+
 class Scheduler {
  public:
-  Scheduler(Cache& cache, uint32_t prefill_chunk, uint32_t max_sequences);
+  Scheduler(Cache& cache, const SchedulerOptions& options);
 
   void add(Sequence& sequence);     // it waits; must live until removed
   void remove(Sequence& sequence);  // waiting or running; its pages are given back
 
-  // Never empty while a sequence is waiting or running. Grants of generated tokens come first. Valid until the next call.
-  std::span<const Grant> pick(double now);
+  // Grants of generated tokens come first. Empty only if nothing is running and none of the waiting may start.
+  // Valid until the next call.
+  std::span<const Grant> pick(double now, const WaitingQueue::MayStart& may_start = {});
+  void observe(double seconds) { cost_.observe(load_, seconds); }  // what the picked step took
+
+  // A waiting sequence of the same family starts as a copy of one that has just computed its prompt; false: no slot or page.
+  bool fork(Sequence& leader, Sequence& follower, double now);
+  Sequence* waiting_follower(const Sequence& leader);  // the oldest of its family that has not started; nullptr: none
+
+  std::vector<SlotMove>& slot_moves() { return slot_moves_; }  // not yet made; whoever makes them clears the list
+  std::span<Sequence* const> started() const { return started_; }  // by the last pick, for the first time
+  uint32_t first_snapshot() const { return options_.max_sequences; }
+  const StepLoad& step_load() const { return load_; }              // of the last pick
+  const std::deque<Sequence*>& not_started() const { return waiting_.in_order(); }  // in the order of their submission
 
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
   uint32_t running() const { return static_cast<uint32_t>(running_.size()); }
+  uint64_t preemptions() const { return preemptions_; }
+  uint64_t swaps() const { return swaps_; }
   bool is_idle() const { return waiting_.empty() && running_.empty(); }
 
  private:
-  void grant(size_t index);  // what running_[index] may compute now
-  void start_waiting(double now);
-  void preempt_youngest();
+  struct KeyRows {
+    std::string key;
+    uint32_t rows;
+  };
+  void grant(size_t index);               // what running_[index] may compute now
+  void size_chunk();                      // how many prompt rows this step may have
+  void share_chunk();                     // and each key of them
+  void give_leftovers();
+  uint32_t* rows_left_of(const std::string& key);
+  void start_waiting(double now, const WaitingQueue::MayStart& may_start);
+  bool start(Sequence& sequence, double now);
+  Sequence* next_to_start(const WaitingQueue::MayStart& may_start);  // were there room
+  bool make_room_for(const Sequence& sequence);  // by priority
+  bool waits_for_family(const Sequence& sequence) const;
+  size_t enter_running(Sequence& sequence);      // its index
+  void preempt_last();
   void stop(Sequence& sequence);
+  uint32_t forget_grants(const Sequence& sequence);  // returns their rows
 
   Cache& cache_;
-  const uint32_t prefill_chunk_;
-  std::deque<Sequence*> waiting_;    // oldest first
-  std::vector<Sequence*> running_;   // oldest first, all older than the waiting ones
-  std::vector<uint32_t> free_slots_;
+  const SchedulerOptions options_;
+  FairShares shares_;
+  WaitingQueue waiting_;
+  std::vector<Sequence*> running_;   // by rank
+  std::vector<uint32_t> free_slots_, free_swap_slots_;
   std::vector<Grant> grants_, prompt_grants_;
+  std::vector<Sequence*> started_;
+  std::vector<SlotMove> slot_moves_;
+  StepCost cost_;
+  StepLoad load_;
   uint32_t chunk_left_ = 0;
+  std::vector<KeyRows> key_rows_;    // what is left for each; empty: no limit but the chunk
+  uint64_t preemptions_ = 0, swaps_ = 0;
 };
 
 }  // namespace hearth::engine

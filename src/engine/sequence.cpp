@@ -7,8 +7,9 @@
 
 namespace hearth::engine {
 
-Sequence::Sequence(RequestId id, Request request, Chain chain, std::shared_ptr<EventSink> sink, double now)
+Sequence::Sequence(RequestId id, RequestId family, Request request, Chain chain, std::shared_ptr<EventSink> sink, double now)
     : id_(id),
+      family_(family),
       prompt_tokens_(static_cast<uint32_t>(request.prompt.size())),
       tokens_(std::move(request.prompt)),
       request_(std::move(request)),
@@ -26,15 +27,29 @@ uint32_t Sequence::first_logit_row(uint32_t rows) const {
   return std::min(last, std::max(reported_prompt_, past_) - past_);
 }
 
-void Sequence::start(uint32_t cached, uint32_t slot, double now) {
+void Sequence::note_start(uint32_t cached, double now) {
   HEARTH_CHECK(stage_ == Stage::kWaiting, "only a waiting sequence can start");
-  stage_ = Stage::kPrefilling;
-  past_ = cached;
-  slot_ = slot;
   if (has_started_) return;
   has_started_ = true;
   cached_ = cached;
+  from_disk_ = std::min(cached, disk.to) - std::min({cached, disk.from, disk.to});
   started_ = now;
+}
+
+void Sequence::start(uint32_t cached, uint32_t slot, const SnapshotStops& stops, double now) {
+  note_start(cached, now);
+  stage_ = Stage::kPrefilling;
+  past_ = cached;
+  slot_ = slot;
+  stops_ = stops;
+}
+
+void Sequence::start_as_fork(const Sequence& leader, uint32_t slot, double now) {
+  HEARTH_CHECK(leader.past() == prompt_tokens_ && leader.known() == prompt_tokens_, "only a computed prompt can be copied");
+  note_start(prompt_tokens_, now);
+  stage_ = Stage::kDecoding;
+  past_ = prompt_tokens_;
+  slot_ = slot;
 }
 
 void Sequence::preempt() {
@@ -42,6 +57,19 @@ void Sequence::preempt() {
   stage_ = Stage::kWaiting;
   past_ = 0;
   ++preemptions_;
+}
+
+void Sequence::swap_out(uint32_t swap_slot) {
+  HEARTH_CHECK(stage_ == Stage::kPrefilling || stage_ == Stage::kDecoding, "only a running sequence can be swapped out");
+  stage_ = Stage::kWaiting;
+  slot_ = swap_slot;
+  ++preemptions_;
+}
+
+void Sequence::resume(uint32_t slot) {
+  HEARTH_CHECK(stage_ == Stage::kWaiting, "only a waiting sequence can resume");
+  stage_ = is_in_prompt() ? Stage::kPrefilling : Stage::kDecoding;
+  slot_ = slot;
 }
 
 void Sequence::advance(uint32_t rows) {
@@ -65,6 +93,8 @@ Finish Sequence::finish(FinishReason reason) {
   stage_ = Stage::kFinished;
   Finish finish{.reason = reason, .prompt_tokens = prompt_tokens_, .cached_tokens = cached_, .generated_tokens = generated_tokens(),
                 .preemptions = preemptions_, .longest_gap_seconds = longest_gap_};
+  finish.disk_tokens = from_disk_;
+  finish.miss = std::move(miss);
   if (has_started_) finish.queue_seconds = started_ - submitted_;
   if (generated_tokens() > 0) {
     finish.prompt_seconds = first_token_ - started_;

@@ -32,15 +32,33 @@ uint64_t page_bytes(const std::vector<CacheGroup>& groups, const PageLayout& lay
   return bytes;
 }
 
+// As many as options say, else a few for each sequence, within kSnapshotBytes.
+uint32_t snapshots_for(const model::StateShape& shape, const EngineOptions& options) {
+  constexpr uint64_t kSnapshotBytes = uint64_t{256} << 20;
+  if (!options.prefix_cache || shape.slots.empty()) return 0;
+  if (options.snapshots != 0) return options.snapshots;
+  const uint64_t paid = kSnapshotBytes / RecurrentPool::bytes_per_slot(shape);
+  return static_cast<uint32_t>(std::clamp<uint64_t>(paid, 2, 8 + 2 * options.max_sequences));
+}
+
+// Swap memory holds the same share of each group's pages.
+void add_swap_pages(std::vector<CacheGroup>& groups, const PageLayout& layout, uint64_t swap_bytes) {
+  const uint64_t all = page_bytes(groups, layout);
+  for (CacheGroup& group : groups)
+    group.swap_pages = static_cast<uint32_t>(static_cast<unsigned __int128>(group.pages) * swap_bytes / std::max<uint64_t>(all, 1));
+}
+
 Result<void> check(const EngineOptions& o) {
   struct Range {
     const char* name;
     uint32_t value, low, high;
   };
   for (const Range& r : {Range{"page_tokens", o.page_tokens, 1, 1024}, Range{"prefill_chunk", o.prefill_chunk, 1, 65536},
-                         Range{"max_sequences", o.max_sequences, 1, 4096}})
+                         Range{"max_sequences", o.max_sequences, 1, 4096}, Range{"max_waiting", o.max_waiting, 1, 1 << 20},
+                         Range{"snapshots", o.snapshots, 0, 65536}, Range{"snapshot_pages", o.snapshot_pages, 0, 65536}})
     if (r.value < r.low || r.value > r.high)
       return fail(ErrorCode::kInvalidArgument, "{} is {}, it must be between {} and {}", r.name, r.value, r.low, r.high);
+  if (!(o.max_itl >= 0)) return fail(ErrorCode::kInvalidArgument, "max_itl is {}, it must be 0 or more seconds", o.max_itl);
   if (o.context == 1)
     return fail(ErrorCode::kInvalidArgument, "context is 1, it must hold at least a token of a prompt and one of an answer");
   return {};
@@ -54,7 +72,8 @@ Result<CachePlan> plan_cache(const model::StateShape& shape, const PageLayout& l
   const uint32_t context = options.context != 0 ? options.context : model_context;
   if (context < 2) return fail(ErrorCode::kInvalidArgument, "the model does not tell its context length: give one");
 
-  const uint64_t slot_bytes = options.max_sequences * RecurrentPool::bytes_per_slot(shape);
+  const uint32_t snapshots = snapshots_for(shape, options), swap_slots = options.swap_bytes == 0 ? 0 : options.max_sequences;
+  const uint64_t slot_bytes = (uint64_t{options.max_sequences} + snapshots) * RecurrentPool::bytes_per_slot(shape);
   const auto bytes_of = [&](uint64_t pages) { return page_bytes(groups_for(shape, options, pages), layout) + slot_bytes; };
   const uint64_t wanted = divide_up(context, options.page_tokens);
   const uint64_t budget = options.kv_memory_bytes != 0 ? options.kv_memory_bytes : bytes_of(wanted);
@@ -73,7 +92,10 @@ Result<CachePlan> plan_cache(const model::StateShape& shape, const PageLayout& l
   if (needed > machine)
     return fail(ErrorCode::kDoesNotFit, "a context of {} tokens needs {:.1f} MiB of cache, this machine has {:.1f} MiB: give a smaller context",
                 reachable, needed / kMiB, machine / kMiB);
-  return CachePlan{.context = static_cast<uint32_t>(reachable), .groups = groups_for(shape, options, pages), .bytes = needed};
+  CachePlan plan{.context = static_cast<uint32_t>(reachable), .groups = groups_for(shape, options, pages), .snapshots = snapshots,
+                 .swap_slots = swap_slots, .bytes = needed};
+  add_swap_pages(plan.groups, layout, options.swap_bytes);
+  return plan;
 }
 
 }  // namespace hearth::engine

@@ -13,7 +13,8 @@ namespace hearth::engine {
 struct CachePlan {
   uint32_t context = 0;
   std::vector<CacheGroup> groups;
-  uint64_t bytes = 0;  // pages and slots
+  uint32_t snapshots = 0, swap_slots = 0;  // slots beyond those of running sequences
+  uint64_t bytes = 0;                      // pages and slots, without swap memory
 };
 
 // `model_context`: what the model was made for; 0 if unknown. Whatever fits is enough for one sequence of `context` tokens.

@@ -23,20 +23,20 @@ std::vector<int32_t> counting(size_t tokens) {
 void compute(Cache& cache, std::span<const int32_t> prompt) {
   SequencePages owned;
   cache.match(prompt, owned);
-  cache.grow(owned, static_cast<uint32_t>(prompt.size()));
+  cache.grow(owned, 0, static_cast<uint32_t>(prompt.size()));
   cache.publish(owned, prompt);
   cache.release(owned);
 }
 
 uint32_t found(Cache& cache, std::span<const int32_t> prompt) {
   SequencePages owned;
-  const uint32_t tokens = cache.match(prompt, owned);
+  const uint32_t tokens = cache.match(prompt, owned).tokens;
   cache.release(owned);
   return tokens;
 }
 
 TEST(Cache, FindsWholePagesShortOfTheLastToken) {
-  Cache cache({{.window = 0, .pages = 10, .most_per_sequence = 10}}, 4, true);
+  Cache cache({.groups = {{.window = 0, .pages = 10, .most_per_sequence = 10}}, .page_tokens = 4});
   const auto prompt = counting(13);
   compute(cache, prompt);
   for (size_t tokens = 1; tokens <= prompt.size(); ++tokens)
@@ -46,14 +46,14 @@ TEST(Cache, FindsWholePagesShortOfTheLastToken) {
 }
 
 TEST(Cache, EvictsTheEndOfAPromptFirst) {
-  Cache cache({{.window = 0, .pages = 5, .most_per_sequence = 5}}, 4, true);
+  Cache cache({.groups = {{.window = 0, .pages = 5, .most_per_sequence = 5}}, .page_tokens = 4});
   const auto prompt = counting(21);
   compute(cache, std::span(prompt).first(20));
   EXPECT_EQ(found(cache, prompt), 20u);
   for (uint32_t taken = 1; taken <= 5; ++taken) {
     SequencePages other;
     cache.match({}, other);
-    cache.grow(other, taken * 4);
+    cache.grow(other, 0, taken * 4);
     EXPECT_EQ(found(cache, prompt), 20 - 4 * taken);
     cache.release(other);
     compute(cache, std::span(prompt).first(20));
@@ -61,18 +61,18 @@ TEST(Cache, EvictsTheEndOfAPromptFirst) {
 }
 
 TEST(Cache, NeverEvictsPagesInUse) {
-  Cache cache({{.window = 0, .pages = 6, .most_per_sequence = 6}}, 4, true);
+  Cache cache({.groups = {{.window = 0, .pages = 6, .most_per_sequence = 6}}, .page_tokens = 4});
   const auto prompt = counting(17);
   compute(cache, prompt);
   SequencePages owned, other;
-  EXPECT_EQ(cache.match(prompt, owned), 16u);
+  EXPECT_EQ(cache.match(prompt, owned).tokens, 16u);
   cache.match({}, other);
-  EXPECT_EQ(cache.reach(other), 8u);
+  EXPECT_EQ(cache.reach(other, 0), 8u);
   EXPECT_TRUE(cache.fits(other, 8, 0));
   EXPECT_FALSE(cache.fits(other, 8, 1));
   EXPECT_FALSE(cache.fits(other, 9, 0));
-  cache.grow(other, 8);
-  EXPECT_EQ(cache.reach(other), 8u);
+  cache.grow(other, 0, 8);
+  EXPECT_EQ(cache.reach(other, 0), 8u);
   const std::set<uint32_t> pages(owned.lists[0].begin(), owned.lists[0].end());
   for (const uint32_t page : other.lists[0]) EXPECT_FALSE(pages.contains(page));
   cache.release(owned);
@@ -80,13 +80,13 @@ TEST(Cache, NeverEvictsPagesInUse) {
 }
 
 TEST(Cache, UnderAWindowOnlyTheLastPagesMatter) {
-  Cache cache({{.window = 6, .pages = 20, .most_per_sequence = 20}}, 2, true);
+  Cache cache({.groups = {{.window = 6, .pages = 20, .most_per_sequence = 20}}, .page_tokens = 2});
   const auto prompt = counting(33);
   SequencePages owned;
   cache.match(prompt, owned);
   for (uint32_t past = 0; past < 32; past += 4) {  // four tokens a step
     cache.leave_window(owned, past);
-    cache.grow(owned, past + 4);
+    cache.grow(owned, 0, past + 4);
     cache.publish(owned, std::span(prompt).first(past + 4));
     EXPECT_LE(cache.used_pages(), 5u);  // tokens past - 5 ... past + 3
   }
@@ -94,19 +94,19 @@ TEST(Cache, UnderAWindowOnlyTheLastPagesMatter) {
   // Another prompt takes the oldest pages, those that nobody needs for going on from the end.
   SequencePages other;
   cache.match({}, other);
-  cache.grow(other, 2 * 17);
+  cache.grow(other, 0, 2 * 17);
   EXPECT_EQ(found(cache, prompt), 32u);
   EXPECT_EQ(found(cache, std::span(prompt).first(20)), 0u);
   cache.release(other);
 }
 
 TEST(Cache, WhoComputesTheSameSecondKeepsItsPagesPrivate) {
-  Cache cache({{.window = 0, .pages = 8, .most_per_sequence = 8}}, 4, true);
+  Cache cache({.groups = {{.window = 0, .pages = 8, .most_per_sequence = 8}}, .page_tokens = 4});
   const auto prompt = counting(9);
   SequencePages first, second;
   for (SequencePages* owned : {&first, &second}) {
     cache.match(prompt, *owned);
-    cache.grow(*owned, 9);
+    cache.grow(*owned, 0, 9);
   }
   cache.publish(first, prompt);
   cache.publish(second, prompt);
@@ -118,7 +118,7 @@ TEST(Cache, WhoComputesTheSameSecondKeepsItsPagesPrivate) {
 
 TEST(Cache, ForgetsWhatIsEvicted) {
   for (const uint32_t window : {0u, 6u}) {
-    Cache cache({{.window = window, .pages = 8, .most_per_sequence = 8}}, 2, true);
+    Cache cache({.groups = {{.window = window, .pages = 8, .most_per_sequence = 8}}, .page_tokens = 2});
     Random random(1);
     for (int i = 0; i < 200; ++i) {
       std::vector<int32_t> prompt(1 + random.below(16));
@@ -129,10 +129,102 @@ TEST(Cache, ForgetsWhatIsEvicted) {
     EXPECT_GT(cache.remembered(), 0u);
     SequencePages everything;
     cache.match({}, everything);
-    cache.grow(everything, 16);
+    cache.grow(everything, 0, 16);
     EXPECT_EQ(cache.remembered(), 0u);
     cache.release(everything);
   }
+}
+
+// Forks share a partly filled page until they write to it; the last to write needs no copy.
+TEST(Cache, CopiesOnWriteWhatIsShared) {
+  Cache cache({.groups = {{.window = 0, .pages = 8, .most_per_sequence = 8}, {.window = 4, .pages = 8, .most_per_sequence = 8}}, .page_tokens = 4});
+  SequencePages first, second, third;
+  cache.grow(first, 0, 10);
+  for (SequencePages* owned : {&second, &third}) cache.fork(first, *owned);
+  EXPECT_EQ(cache.used_pages(), 6u);
+  EXPECT_TRUE(cache.moves().empty());
+  const SequencePages before = first;
+  for (SequencePages* owned : {&first, &second, &third}) {
+    EXPECT_EQ(cache.reach(*owned, 10), 4 * (3 + 5u - (owned == &first ? 1 : owned == &second ? 2 : 2)));
+    cache.grow(*owned, 10, 11);
+  }
+  EXPECT_EQ(cache.used_pages(), 6u + 2 * 2);
+  ASSERT_EQ(cache.moves().size(), 4u);
+  for (uint32_t g = 0; g < 2; ++g) {
+    EXPECT_EQ(third.lists[g], before.lists[g]) << "the last one keeps the page";
+    for (const SequencePages* owned : {&first, &second}) {
+      EXPECT_NE(owned->lists[g][2], before.lists[g][2]);
+      EXPECT_EQ(owned->lists[g][1], before.lists[g][1]);
+    }
+  }
+  for (const PageMove& move : cache.moves()) {
+    EXPECT_EQ(move.kind, PageMove::Kind::kCopy);
+    EXPECT_EQ(move.from, before.lists[move.group][2]);
+  }
+  for (SequencePages* owned : {&first, &second, &third}) cache.release(*owned);
+  EXPECT_EQ(cache.used_pages(), 0u);
+}
+
+TEST(Cache, WithoutAPageForTheCopyAForkWaits) {
+  Cache cache({.groups = {{.window = 0, .pages = 2, .most_per_sequence = 2}}, .page_tokens = 4});
+  SequencePages first, second;
+  cache.grow(first, 0, 6);
+  cache.fork(first, second);
+  EXPECT_EQ(cache.reach(first, 6), 6u);
+  cache.release(second);
+  EXPECT_EQ(cache.reach(first, 6), 8u);
+  cache.release(first);
+}
+
+TEST(Cache, AdoptsAsMuchAsFitsAndFindsItAgain) {
+  const auto prompt = counting(33);
+  for (uint32_t pages = 1; pages <= 10; ++pages)
+    for (const uint32_t in_memory : {0u, 1u, 3u}) {
+      Cache cache({.groups = {{.window = 0, .pages = pages, .most_per_sequence = pages}}, .page_tokens = 4});
+      if (in_memory > pages) continue;
+      compute(cache, std::span(prompt).first(4 * in_memory));
+      const Adoption adoption = cache.adopt(prompt, in_memory, 8, [](uint32_t, uint32_t) { return true; }, false);
+      const uint32_t all = std::min(pages, 8u);
+      EXPECT_EQ(adoption.pages.size(), all - in_memory);
+      std::set<uint32_t> numbers;
+      for (const Adoption::Page& page : adoption.pages) EXPECT_TRUE(numbers.insert(page.page).second);
+      EXPECT_EQ(found(cache, prompt), 4 * all) << pages << " pages, " << in_memory << " in memory";
+      EXPECT_EQ(cache.used_pages(), 0u);
+    }
+}
+
+TEST(Cache, SwapsOutAndInOrNotAtAll) {
+  for (uint32_t swap_pages = 0; swap_pages <= 4; ++swap_pages)
+    for (uint32_t past = 1; past <= 12; ++past) {
+      Cache cache({.groups = {{.window = 0, .pages = 4, .most_per_sequence = 4, .swap_pages = swap_pages}}, .page_tokens = 4});
+      SequencePages owned, other;
+      cache.grow(owned, 0, past);
+      cache.grow(owned, past, 16);
+      const uint32_t needed = (past + 3) / 4;
+      ASSERT_EQ(cache.swap_out(owned, past), needed <= swap_pages);
+      if (needed > swap_pages) {
+        EXPECT_EQ(owned.count, 4u);
+        cache.release(owned);
+        continue;
+      }
+      EXPECT_EQ(cache.used_pages(), 0u);
+      EXPECT_EQ(cache.used_swap_pages(), needed);
+      cache.grow(other, 0, 4);
+      EXPECT_EQ(cache.swap_in(owned, 0), needed <= 3);
+      EXPECT_EQ(cache.used_swap_pages(), needed <= 3 ? 0u : needed);
+      cache.release(owned);
+      cache.release(other);
+      EXPECT_EQ(cache.used_pages() + cache.used_swap_pages(), 0u);
+    }
+}
+
+TEST(SnapshotStops, ComeInOrder) {
+  const SnapshotStops stops{.every = 32, .branch = 44, .last = 96, .end = 100};
+  std::vector<uint32_t> all;
+  for (uint32_t past = 0; (past = stops.next(past)) != UINT32_MAX;) all.push_back(past);
+  EXPECT_EQ(all, (std::vector<uint32_t>{32, 44, 64, 96, 100}));
+  for (uint32_t past = 0; past < 120; ++past) EXPECT_EQ(stops.at(past), std::ranges::find(all, past) != all.end()) << past;
+  EXPECT_EQ(SnapshotStops{}.next(0), UINT32_MAX);
 }
 
 TEST(PagePool, ViewsNeitherOverlapNorLeaveTheirMemory) {

@@ -43,6 +43,15 @@ void PageAllocator::keep(uint32_t page) {
   entries_[page].is_worth_keeping = true;
 }
 
+void PageAllocator::discard(uint32_t page) {
+  Entry& entry = entries_[page];
+  HEARTH_CHECK(entry.is_worth_keeping, "a page was discarded that nobody keeps");
+  entry.is_worth_keeping = false;
+  if (entry.references > 0) return;
+  unlink(page);
+  free_.push_back(page);
+}
+
 void PageAllocator::link_newest(uint32_t page) {
   Entry& anchor = entries_[ring()];
   entries_[page].older = anchor.older;

@@ -19,6 +19,7 @@ class PageAllocator {
   void share(uint32_t page);     // one more reference to a used or kept page
   void release(uint32_t page);   // one less; the last makes the page free, or kept
   void keep(uint32_t page);      // a used page becomes kept, not free, at its last release
+  void discard(uint32_t page);   // its content is worth nothing any more: a kept page becomes free, a used one at its last release
 
   uint32_t pages() const { return static_cast<uint32_t>(entries_.size()) - 1; }
   uint32_t available() const { return static_cast<uint32_t>(free_.size()) + kept_; }

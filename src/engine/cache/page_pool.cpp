@@ -1,5 +1,7 @@
 #include "engine/cache/page_pool.h"
 
+#include <cstring>
+
 namespace hearth::engine {
 
 static constexpr size_t kAlignment = 64;
@@ -18,17 +20,34 @@ PageLayout::PageLayout(const model::StateShape& shape, uint32_t page_tokens, ops
 }
 
 PagePool::PagePool(PageLayout layout, std::span<const CacheGroup> groups, ops::Backend& backend) : layout_(std::move(layout)) {
-  for (size_t g = 0; g < groups.size(); ++g) memory_.push_back(backend.allocate(groups[g].pages * layout_.page_bytes[g]));
+  for (size_t g = 0; g < groups.size(); ++g) {
+    memory_.push_back(backend.allocate(groups[g].pages * layout_.page_bytes[g]));
+    swap_.emplace_back(groups[g].swap_pages * layout_.page_bytes[g]);
+  }
   for (size_t i = 0; i < layout_.layers.size(); ++i) {
     ops::KvLayer& layer = layout_.layers[i];
     layer.first_page = memory_[layer.group].bytes() + layout_.offsets[i];
   }
 }
 
-uint64_t PagePool::bytes() const {
+static uint64_t sum(std::span<const Buffer> buffers) {
   uint64_t bytes = 0;
-  for (const Buffer& group : memory_) bytes += group.size();
+  for (const Buffer& buffer : buffers) bytes += buffer.size();
   return bytes;
+}
+
+uint64_t PagePool::bytes() const { return sum(memory_); }
+uint64_t PagePool::swap_bytes() const { return sum(swap_); }
+
+std::span<std::byte> PagePool::page(uint32_t group, uint32_t page) {
+  return {memory_[group].bytes() + page * layout_.page_bytes[group], layout_.page_bytes[group]};
+}
+
+void PagePool::move(const PageMove& move) {
+  const size_t bytes = layout_.page_bytes[move.group];
+  Buffer& source = move.kind == PageMove::Kind::kSwapIn ? swap_[move.group] : memory_[move.group];
+  Buffer& target = move.kind == PageMove::Kind::kSwapOut ? swap_[move.group] : memory_[move.group];
+  std::memcpy(target.bytes() + move.to * bytes, source.bytes() + move.from * bytes, bytes);
 }
 
 }  // namespace hearth::engine

@@ -25,12 +25,17 @@ class PagePool {
  public:
   PagePool(PageLayout layout, std::span<const CacheGroup> groups, ops::Backend& backend);
 
+  const PageLayout& layout() const { return layout_; }
   std::span<const ops::KvLayer> layers() const { return layout_.layers; }  // as StateShape::kv
-  uint64_t bytes() const;
+  uint64_t bytes() const;        // of pages
+  uint64_t swap_bytes() const;
+  size_t page_bytes(uint32_t group) const { return layout_.page_bytes[group]; }
+  std::span<std::byte> page(uint32_t group, uint32_t page);  // all layers of the group; never looked into
+  void move(const PageMove& move);
 
  private:
   PageLayout layout_;
-  std::vector<Buffer> memory_;  // [group]
+  std::vector<Buffer> memory_, swap_;  // [group]
 };
 
 }  // namespace hearth::engine

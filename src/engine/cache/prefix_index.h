@@ -31,6 +31,7 @@ class PrefixIndex {
   uint32_t page(Node node, uint32_t group) const { return pages_[size_t{node} * groups() + group]; }  // or kNoPage
   void set_page(Node node, uint32_t group, uint32_t page);
   void forget(uint32_t group, uint32_t page);  // the page is taken for something else
+  Node node_of(uint32_t group, uint32_t page) const { return node_of_[group][page]; }  // kRoot: none
 
   size_t size() const { return by_hash_.size(); }  // nodes without the root
 

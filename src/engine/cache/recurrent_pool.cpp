@@ -28,4 +28,11 @@ void RecurrentPool::clear(uint32_t slot) {
   for (const ops::SlotLayer& layer : layers_) std::fill_n(layer.slot(slot), layer.floats, 0.0f);
 }
 
+std::span<std::byte> RecurrentPool::slot(uint32_t slot) {
+  const size_t bytes = stride_ * sizeof(float);
+  return {memory_.bytes() + slot * bytes, bytes};
+}
+
+void RecurrentPool::copy(uint32_t from, uint32_t to) { std::ranges::copy(slot(from), slot(to).begin()); }
+
 }  // namespace hearth::engine

@@ -1,5 +1,5 @@
 #pragma once
-// The memory of recurrent states: one slot per running sequence, a slot holding all recurrent layers of the model.
+// The memory of recurrent states: one slot per running sequence and some for copies, a slot holding all recurrent layers.
 // The scheduler numbers the slots; whoever starts a sequence in one clears it first.
 #include <cstdint>
 #include <span>
@@ -20,6 +20,8 @@ class RecurrentPool {
   uint64_t bytes() const { return memory_.size(); }
   static uint64_t bytes_per_slot(const model::StateShape& shape);
   void clear(uint32_t slot);
+  void copy(uint32_t from, uint32_t to);
+  std::span<std::byte> slot(uint32_t slot);  // all layers; never looked into
 
  private:
   std::vector<ops::SlotLayer> layers_;

@@ -25,6 +25,17 @@ struct Bench {
     return {id.value_or(0), recorder};
   }
 
+  // The prompt continued `count` times.
+  std::vector<std::shared_ptr<Recorder>> submit_several(const Request& request, size_t count) {
+    std::vector<std::shared_ptr<Recorder>> recorders;
+    for (size_t i = 0; i < count; ++i) recorders.push_back(std::make_shared<Recorder>());
+    const std::vector<std::shared_ptr<EventSink>> sinks(recorders.begin(), recorders.end());
+    const auto ids = engine->submit_several(request, sinks);
+    EXPECT_TRUE(ids) << ids.error().text();
+    for (size_t i = 0; ids && i < count; ++i) recorders[i]->id = (*ids)[i];
+    return recorders;
+  }
+
   void run() {
     for (int steps = 0; engine->step(); ++steps) ASSERT_LT(steps, 100000) << "the engine does not come to an end";
     EXPECT_EQ(engine->load().used_pages, 0u) << "pages leaked";

@@ -164,6 +164,57 @@ TEST(Engine, ASinkMayCancel) {
   EXPECT_EQ(recorder->tokens.size(), 1u);
 }
 
+// Sinks that cancel themselves and others, from every kind of event: everyone ends once, and who is not cancelled ends well.
+TEST(Engine, SinksMayCancelAnyoneFromAnyEvent) {
+  constexpr uint64_t kRounds = 60;
+  for (uint64_t seed = 0; seed < kRounds; ++seed) {
+    Random random(seed);
+    Bench bench({.is_recurrent = seed % 2 == 0}, kSmall);
+    std::vector<Request> requests;
+    std::vector<std::shared_ptr<Recorder>> recorders;
+    std::vector<RequestId> ids;
+    std::vector<bool> cancelled(12);
+    const auto cancel_somebody = [&] {
+      if (random.below(6) != 0) return;
+      const size_t victim = random.below(ids.size());
+      cancelled[victim] = true;
+      bench.engine->cancel(ids[victim]);
+    };
+    while (ids.size() < 12) {
+      requests.push_back(random_request(random, 97, 20));
+      const auto several = bench.submit_several(requests.back(), 1 + random.below(2));
+      for (uint32_t i = 0; i < several.size() && ids.size() < 12; ++i) {
+        if (i > 0) requests.push_back(requests.back());
+        requests.back().sampling.seed = i == 0 ? requests.back().sampling.seed : continuation_seed(requests.back().sampling.seed, i);
+        ids.push_back(several[i]->id);
+        recorders.push_back(several[i]);
+        for (auto* hook : {&several[i]->after_progress, &several[i]->after_token, &several[i]->after_finish}) *hook = cancel_somebody;
+      }
+    }
+    bench.run();
+    for (size_t i = 0; i < ids.size(); ++i) {
+      ASSERT_TRUE(recorders[i]->is_finished);
+      if (cancelled[i]) continue;
+      EXPECT_NE(recorders[i]->finish.reason, FinishReason::kCancelled);
+      expect_same(*recorders[i], *run_alone({.is_recurrent = seed % 2 == 0}, requests[i], 32), "beside cancelled ones");
+    }
+  }
+  testing::count_cases("engine properties", kRounds);
+}
+
+TEST(Engine, WindowedLayersGiveTheirOldPagesBack) {
+  EngineOptions options = kSmall;
+  options.context = 200;
+  Bench bench({.windows = {0, 8}}, options);
+  const auto recorder = bench.submit(request_of({1, 2, 3}, 150)).second;
+  for (uint32_t tokens = 3; !recorder->is_finished; ++tokens) {
+    bench.engine->step();
+    const uint32_t unbounded = (tokens + 3) / 4;
+    if (!recorder->is_finished) EXPECT_LE(bench.engine->load().used_pages, unbounded + 4) << tokens;
+  }
+  bench.run();
+}
+
 TEST(Engine, TakesRequestsFromManyThreads) {
   Bench bench({}, {.context = 32, .page_tokens = 4, .k_type = ops::KvType::kF32, .v_type = ops::KvType::kF32, .max_sequences = 4});
   constexpr int kThreads = 4, kEach = 25;
@@ -213,7 +264,7 @@ TEST(MakeEngine, ReservesWhatItSays) {
   EXPECT_EQ(bench.engine->kv_bytes(), 8u * 2 * (64 + 128));
   EXPECT_EQ(bench.engine->summary(), "context 32, KV f32/f32 0.0 MiB in 8 pages of 4 tokens + 8 pages of 4 tokens (window 8)");
   Bench hybrid({.windows = {0}, .is_recurrent = true}, kSmall);
-  EXPECT_NE(hybrid.engine->summary().find("no prefix reuse: the model has recurrent layers"), std::string::npos);
+  EXPECT_NE(hybrid.engine->summary().find("2 recurrent slots and 12 snapshots"), std::string::npos) << hybrid.engine->summary();
 }
 
 TEST(MakeEngine, RefusesWhatDoesNotFit) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -73,6 +74,7 @@ class FakeModel final : public model::Model {
 
   void forward(const ops::Step& step, const model::StateView& state, ops::Matrix logits) override {
     ++steps;
+    if (on_forward) on_forward(step);
     most_rows = std::max(most_rows, step.rows());
     uint32_t next_row = 0, next_logits = 0;
     for (const ops::SequenceRows& rows : step.sequences) {
@@ -93,6 +95,7 @@ class FakeModel final : public model::Model {
     ASSERT_EQ(next_logits, step.logit_rows.size());
   }
 
+  std::function<void(const ops::Step&)> on_forward;  // may be empty
   uint64_t steps = 0;
   uint32_t most_rows = 0;
 

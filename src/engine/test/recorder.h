@@ -16,6 +16,7 @@ class Recorder final : public EventSink {
     EXPECT_GT(done, progress);
     EXPECT_LE(done, total);
     progress = done;
+    if (after_progress) after_progress();
   }
   void on_prompt_logits(uint32_t position, std::span<const float> logits) override {
     EXPECT_EQ(position, prompt_logits.size());
@@ -33,16 +34,18 @@ class Recorder final : public EventSink {
     is_finished = true;
     finish = f;
     EXPECT_EQ(finish.generated_tokens, tokens.size());
+    if (after_finish) after_finish();
   }
 
   std::vector<int32_t> tokens;
   std::vector<float> logprobs;
   std::vector<std::vector<TokenLogprob>> tops;
   std::vector<std::vector<float>> prompt_logits;
+  RequestId id = 0;
   uint32_t progress = 0;
   bool is_finished = false;
   Finish finish;
-  std::function<void()> after_token;
+  std::function<void()> after_progress, after_token, after_finish;
 };
 
 }  // namespace hearth::engine

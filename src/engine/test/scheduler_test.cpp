@@ -12,11 +12,13 @@ using Rows = std::vector<std::pair<RequestId, uint32_t>>;  // sequence, rows
 
 class SchedulerTest : public ::testing::Test {
  protected:
-  SchedulerTest() : cache({{.window = 0, .pages = 4, .most_per_sequence = 4}}, 4, false), scheduler(cache, /*prefill_chunk=*/6, /*max_sequences=*/3) {}
+  SchedulerTest()
+      : cache({.groups = {{.window = 0, .pages = 4, .most_per_sequence = 4}}, .page_tokens = 4, .reuses_prefixes = false}),
+        scheduler(cache, {.prefill_chunk = 6, .max_sequences = 3}) {}
 
   Sequence& add(uint32_t prompt_tokens) {
     Request request{.prompt = std::vector<int32_t>(prompt_tokens, 1), .sampling = {}, .stop_tokens = {}};
-    sequences.push_back(std::make_unique<Sequence>(sequences.size() + 1, request, Chain::make({}, 9).value(), std::make_shared<Recorder>(), 0));
+    sequences.push_back(std::make_unique<Sequence>(sequences.size() + 1, sequences.size() + 1, request, Chain::make({}, 9).value(), std::make_shared<Recorder>(), 0));
     scheduler.add(*sequences.back());
     return *sequences.back();
   }
@@ -84,9 +86,9 @@ TEST_F(SchedulerTest, NobodyOvertakes) {
 }
 
 TEST_F(SchedulerTest, RunsNoMoreThanItsSlots) {
-  Scheduler narrow(cache, 6, 1);
+  Scheduler narrow(cache, {.prefill_chunk = 6, .max_sequences = 1});
   for (int i = 0; i < 2; ++i) {
-    sequences.push_back(std::make_unique<Sequence>(i, Request{.prompt = {1}, .sampling = {}, .stop_tokens = {}}, Chain::make({}, 9).value(), nullptr, 0));
+    sequences.push_back(std::make_unique<Sequence>(i, i, Request{.prompt = {1}, .sampling = {}, .stop_tokens = {}}, Chain::make({}, 9).value(), nullptr, 0));
     narrow.add(*sequences.back());
   }
   EXPECT_EQ(narrow.pick(0).size(), 1u);

@@ -1,0 +1,155 @@
+#include "engine/cache/persistent_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <vector>
+
+#include "base/file.h"
+
+namespace hearth::engine {
+
+namespace fs = std::filesystem;
+
+// A file that a process was writing when it died. Others may be at work: only what is old is swept away.
+static constexpr std::string_view kUnfinished = "unfinished-";
+static constexpr auto kOldAge = std::chrono::minutes(10);
+
+static bool is_entry(std::string_view file) {
+  return file.size() == 64 + 6 && (file.ends_with(".pages") || file.ends_with(".state")) &&
+         file.substr(0, 64).find_first_not_of("0123456789abcdef") == file.npos;
+}
+
+Result<std::unique_ptr<PersistentStore>> PersistentStore::open(const std::string& folder, uint64_t max_bytes) {
+  std::error_code error;
+  const bool is_new = fs::create_directories(folder, error);
+  if (error) return fail(ErrorCode::kCannotCreate, "{}: the folder of the prefix cache cannot be made: {}", folder, error.message());
+  if (is_new) fs::permissions(folder, fs::perms::owner_all, error);
+  if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0)
+    return fail(ErrorCode::kCannotCreate, "{}: the folder of the prefix cache cannot be read and written", folder);
+  std::unique_ptr<PersistentStore> store(new PersistentStore(folder, max_bytes));
+  HEARTH_TRY_VOID(store->scan());
+  return store;
+}
+
+// Called by open(), and by write() now and then to hear of what other processes wrote.
+Result<void> PersistentStore::scan() {
+  struct Seen {
+    std::string file;
+    uint64_t bytes;
+    fs::file_time_type time;
+  };
+  std::vector<Seen> seen;
+  std::error_code error;
+  for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;  // another process may remove files meanwhile
+    Seen entry{it->path().filename().string(), it->file_size(gone), {}};
+    if (!gone) entry.time = it->last_write_time(gone);
+    if (gone) continue;
+    if (is_entry(entry.file)) seen.push_back(std::move(entry));
+    else if (entry.file.starts_with(kUnfinished) && fs::file_time_type::clock::now() - entry.time > kOldAge) fs::remove(it->path(), gone);
+  }
+  if (error) return fail(ErrorCode::kIo, "{}: the prefix cache cannot be listed: {}", folder_, error.message());
+  std::ranges::sort(seen, {}, &Seen::time);
+  std::unordered_map<std::string, File> files;
+  bytes_ = 0;
+  for (Seen& entry : seen) {
+    const auto known = files_.find(entry.file);
+    bytes_ += entry.bytes;
+    files[std::move(entry.file)] = {entry.bytes, known != files_.end() ? known->second.used : ++clock_};
+  }
+  files_ = std::move(files);
+  return {};
+}
+
+bool PersistentStore::holds(const EntryName& name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(name.text());
+  if (found == files_.end()) return false;
+  found->second.used = ++clock_;
+  return true;
+}
+
+uint64_t PersistentStore::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+void PersistentStore::forget(const std::string& file) {
+  const auto found = files_.find(file);
+  if (found == files_.end()) return;
+  bytes_ -= found->second.bytes;
+  files_.erase(found);
+}
+
+// A tenth more than is needed, so that the search is not made for every file.
+void PersistentStore::make_room(uint64_t bytes) {
+  if (bytes_ + bytes <= max_bytes_) return;
+  const uint64_t goal = max_bytes_ - bytes - std::min(max_bytes_ - bytes, max_bytes_ / 10);
+  std::vector<std::pair<uint64_t, std::string>> oldest_first;
+  for (const auto& [file, facts] : files_) oldest_first.emplace_back(facts.used, file);
+  std::ranges::sort(oldest_first);
+  for (const auto& [used, file] : oldest_first) {
+    if (bytes_ <= goal) break;
+    ::unlink(path(file).c_str());
+    forget(file);
+  }
+}
+
+Result<void> PersistentStore::write(const EntryName& name, std::string_view file) {
+  constexpr uint64_t kWritesBetweenScans = 256;
+  const std::string final_name = name.text();
+  static std::atomic<uint64_t> counter = 0;  // threads and stores of one process write different files
+  {
+    const std::lock_guard lock(mutex_);
+    if (file.size() > max_bytes_)
+      return fail(ErrorCode::kDoesNotFit, "an entry of {} bytes does not fit into a prefix cache of {}", file.size(), max_bytes_);
+    if (++writes_ % kWritesBetweenScans == 0) HEARTH_TRY_VOID(scan());
+    make_room(file.size());
+  }
+  const std::string unfinished = path(fmt::format("{}{}-{}", kUnfinished, ::getpid(), counter++));
+  HEARTH_TRY_VOID(write_file(unfinished, file));  // synced before it gets its name
+  if (::rename(unfinished.c_str(), path(final_name).c_str()) != 0) {
+    ::unlink(unfinished.c_str());
+    return fail(ErrorCode::kCannotCreate, "{}: the prefix cache cannot be written", path(final_name));
+  }
+  const std::lock_guard lock(mutex_);
+  forget(final_name);
+  files_[final_name] = {file.size(), ++clock_};
+  bytes_ += file.size();
+  return {};
+}
+
+Result<std::string> PersistentStore::read(const EntryName& name, uint64_t limit) {
+  const std::string file = name.text();
+  auto text = read_text_file(path(file), limit);
+  const std::lock_guard lock(mutex_);
+  if (!text) {
+    if (text.error().code == ErrorCode::kNotFound) forget(file);
+    return text;
+  }
+  const auto found = files_.find(file);
+  if (found == files_.end()) {  // written by another process
+    files_[file] = {text->size(), ++clock_};
+    bytes_ += text->size();
+  } else {
+    found->second.used = ++clock_;
+  }
+  ::utimensat(AT_FDCWD, path(file).c_str(), nullptr, 0);  // for the other processes, and the next one
+  return text;
+}
+
+void PersistentStore::remove(const EntryName& name) {
+  const std::string file = name.text();
+  ::unlink(path(file).c_str());
+  const std::lock_guard lock(mutex_);
+  forget(file);
+}
+
+}  // namespace hearth::engine

@@ -1,0 +1,95 @@
+#include "engine/disk_tier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hearth::engine {
+
+// Whatever decides the bits of a page, beside its tokens. Rotary frequencies may depend on the context that was asked for.
+static std::string identity_of(const DiskCacheOptions& options, const model::Model& model, const ops::Backend& backend, const PageLayout& layout) {
+  std::string text = fmt::format("hearth prefix 1\n{}\n{}\n", options.model, backend.name());
+  for (const ops::KvLayer& layer : layout.layers)
+    text += fmt::format("kv {} {} {} {} {} {} {}\n", layer.page_tokens, layer.group, layer.kv_heads, layer.k_dim, layer.v_dim,
+                        static_cast<int>(layer.k_type), static_cast<int>(layer.v_type));
+  for (const auto& slot : model.state_shape().slots) text += fmt::format("slot {}\n", slot.floats);
+  for (const uint32_t window : model.state_shape().group_windows) text += fmt::format("window {}\n", window);
+  for (const model::Rope& rope : model.plan().ropes) {
+    text += fmt::format("rope {} ", rope.magnitude);
+    text += PageKey{sha256(std::as_bytes(std::span(rope.inverse_frequencies)))}.text() + "\n";
+  }
+  return text;
+}
+
+Result<std::unique_ptr<DiskTier>> DiskTier::make(const DiskCacheOptions& options, const model::Model& model, const ops::Backend& backend,
+                                                 const PageLayout& layout, const Parts& parts) {
+  HEARTH_TRY(store, PersistentStore::open(options.folder, options.max_bytes));
+  PersistentCache::Shape shape{.page_tokens = parts.cache.page_tokens(), .pages = {layout.page_bytes},
+                               .state_bytes = RecurrentPool::bytes_per_slot(model.state_shape())};
+  return std::unique_ptr<DiskTier>(new DiskTier(std::move(store), std::move(shape), root_key(identity_of(options, model, backend, layout)), parts));
+}
+
+void DiskTier::enter(Sequence& sequence) { sequence.disk.keys = page_keys(root_, sequence.prompt(), parts_.cache.page_tokens()); }
+
+// Of a family, the one that computes the prompt asks for all.
+void DiskTier::ask(Sequence& sequence) {
+  DiskTrail& disk = sequence.disk;
+  if (std::exchange(disk.is_asked, true) || sequence.has_started() || sequence.family() != sequence.id()) return;
+  if (sequence.request().want_prompt_logits) return;
+  const uint32_t page_tokens = parts_.cache.page_tokens();
+  const uint32_t pages = (sequence.prompt_tokens() - 1) / page_tokens, cached = parts_.cache.cached_tokens(sequence.prompt()) / page_tokens;
+  if (cached >= pages) return;
+  const auto tokens = sequence.prompt().first(size_t{pages} * page_tokens);
+  disk.is_waiting = true;
+  disk_.ask({.id = sequence.id(), .keys = {disk.keys.begin(), disk.keys.begin() + pages}, .tokens = {tokens.begin(), tokens.end()},
+             .first = cached});
+}
+
+void DiskTier::take_answers(const std::function<Sequence*(RequestId)>& find) {
+  while (const auto answer = disk_.take()) {
+    adopt(*answer);
+    Sequence* const sequence = find(answer->query.id);
+    if (sequence == nullptr) continue;
+    const uint32_t page_tokens = parts_.cache.page_tokens();
+    sequence->disk.is_waiting = false;
+    sequence->disk.from = answer->query.first * page_tokens;
+    sequence->disk.to = (answer->query.first + answer->pages) * page_tokens;
+  }
+}
+
+void DiskTier::adopt(const PersistentCache::Answer& answer) {
+  const PersistentCache::Query& query = answer.query;
+  const auto part = [&](uint32_t index, uint32_t group) { return answer.entries[index - query.first].part(group); };
+  const Adoption adoption =
+      parts_.cache.adopt(query.tokens, query.first, query.first + answer.pages,
+                         [&](uint32_t index, uint32_t group) { return !part(index, group).empty(); }, answer.state.has_value());
+  for (const Adoption::Page& page : adoption.pages)
+    std::ranges::copy(part(page.index, page.group), parts_.pages.page(page.group, page.page).begin());
+  if (adoption.snapshot) std::ranges::copy(answer.state->part(0), parts_.slots.slot(parts_.first_snapshot + *adoption.snapshot).begin());
+}
+
+std::span<const int32_t> DiskTier::page_tokens(const Sequence& sequence, uint32_t page) const {
+  const uint32_t tokens = parts_.cache.page_tokens();
+  return sequence.prompt().subspan(size_t{page} * tokens, tokens);
+}
+
+// Pages go to disk in order, so that no page is there without those before it.
+void DiskTier::store_pages(Sequence& sequence) {
+  DiskTrail& disk = sequence.disk;
+  const SequencePages& owned = sequence.pages;
+  for (; has_pages_ && disk.stored < owned.published; ++disk.stored) {
+    std::vector<std::span<const std::byte>> parts;
+    for (uint32_t g = 0; g < owned.lists.size(); ++g)
+      parts.push_back(disk.stored < owned.released[g] ? std::span<const std::byte>() : parts_.pages.page(g, owned.lists[g][disk.stored]));
+    if (!disk_.offer({disk.keys[disk.stored], EntryKind::kPages}, page_tokens(sequence, disk.stored), parts)) return;
+  }
+}
+
+void DiskTier::store_state(Sequence& sequence) {
+  const uint32_t pages = sequence.pages.published;
+  if (!has_states_ || pages == 0) return;
+  const std::span<const std::byte> state = parts_.slots.slot(sequence.slot());
+  disk_.offer({sequence.disk.keys[pages - 1], EntryKind::kState}, page_tokens(sequence, pages - 1), {&state, 1});
+}
+
+}  // namespace hearth::engine

@@ -1,0 +1,37 @@
+#pragma once
+// Who is owed how many tokens: deficit round robin between keys. Every token computed for a key is taken off its account; when
+// all keys that wait are in debt, each account gets the same amount. A key that asks for nothing saves nothing up, but keeps
+// its debt while others wait.
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace hearth::engine {
+
+class FairShares {
+ public:
+  void join(const std::string& key);                      // one more unfinished request of the key
+  void leave(const std::string& key);
+  void charge(const std::string& key, uint64_t tokens);   // of a key that has joined
+
+  // The key to be served next, of those that wait (in the order of their turns). Asking again gives the same answer.
+  size_t choose(std::span<const std::string* const> keys);
+  int64_t credit(const std::string& key) const;           // tokens; negative: debt
+
+ private:
+  struct Account {
+    int64_t credit = 0;
+    uint32_t requests = 0;
+  };
+  void top_up(uint64_t rounds);
+
+  std::unordered_map<std::string, Account> accounts_;
+};
+
+// How many of `rows` each of several gets who want so many: nobody gets more than it wants, and nobody less than another
+// unless it wants less. What cannot be divided goes to the first.
+std::vector<uint32_t> share_out(uint32_t rows, std::span<const uint64_t> wanted);
+
+}  // namespace hearth::engine

@@ -1,0 +1,230 @@
+// Prefixes outlive the engine: the same answers from disk as from memory or from nothing, whatever happened to the files.
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <fstream>
+#include <thread>
+
+#include "base/file.h"
+#include "engine/test/bench.h"
+#include "engine/test/folder.h"
+#include "runner/shared_data.h"
+
+namespace hearth::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<FakeOptions> kModels = {{}, {.windows = {0, 8}}, {.windows = {5}}, {.is_recurrent = true}, {.windows = {}, .is_recurrent = true}};
+
+EngineOptions options_for(const TestFolder& folder) {
+  EngineOptions options{.context = 128, .page_tokens = 4, .k_type = ops::KvType::kF32, .v_type = ops::KvType::kF32, .prefill_chunk = 16,
+                        .max_sequences = 3};
+  options.kv_memory_bytes = 1 << 20;
+  options.disk_cache = {.folder = folder.text(), .model = "fake"};
+  return options;
+}
+
+Request request_of(size_t prompt_tokens, int32_t first = 1) {
+  Request request{.prompt = std::vector<int32_t>(prompt_tokens), .max_tokens = 6, .sampling = {}, .stop_tokens = {}};
+  for (size_t i = 0; i < prompt_tokens; ++i) request.prompt[i] = static_cast<int32_t>((static_cast<size_t>(first) * 13 + i * 7) % 97);
+  return request;
+}
+
+// The figures of the request in a fresh engine over the folder; its answer is checked.
+Finish ask(const FakeOptions& fake, const EngineOptions& options, const Request& request) {
+  Bench bench(fake, options);
+  const auto recorder = bench.submit(request).second;
+  bench.run();
+  expect_same(*recorder, *run_alone(fake, request, 128), "from disk");
+  return recorder->finish;
+}
+
+TEST(Disk, ANewEngineFindsWhatTheLastOneComputed) {
+  for (size_t m = 0; m < kModels.size(); ++m) {
+    const TestFolder folder;
+    const EngineOptions options = options_for(folder);
+    EXPECT_EQ(ask(kModels[m], options, request_of(50)).cached_tokens, 0u);
+    const Finish again = ask(kModels[m], options, request_of(50));
+    EXPECT_EQ(again.cached_tokens, 48u) << m;
+    EXPECT_EQ(again.disk_tokens, 48u) << m;
+    Request longer = request_of(90);
+    EXPECT_EQ(ask(kModels[m], options, longer).disk_tokens, 48u) << m;
+    longer.prompt[20] = 96;
+    const Finish changed = ask(kModels[m], options, longer);
+    EXPECT_EQ(changed.disk_tokens, kModels[m].is_recurrent ? 0u : 20u) << m;
+    EngineOptions other = options;
+    other.disk_cache.model = "another model";
+    EXPECT_EQ(ask(kModels[m], other, request_of(50)).cached_tokens, 0u) << m;
+  }
+}
+
+TEST(Disk, AddsToWhatMemoryKnows) {
+  const TestFolder folder;
+  const EngineOptions options = options_for(folder);
+  ask({}, options, request_of(90));
+  Bench bench({}, options);
+  Request begins = request_of(90);
+  begins.prompt.resize(41);
+  bench.submit(begins);
+  bench.run();
+  const auto all = bench.submit(request_of(90)).second;
+  bench.run();
+  EXPECT_EQ(all->finish.cached_tokens, 88u);
+  EXPECT_EQ(all->finish.disk_tokens, 48u);
+  EXPECT_EQ(bench.engine->stats().disk_tokens, 88u);
+  expect_same(*all, *run_alone({}, request_of(90), 128), "memory and disk");
+}
+
+// A folder in which every file was damaged in some way: the answers do not change, and the damage is gone.
+TEST(Disk, DamagedFilesAreIgnoredAndRemoved) {
+  size_t cases = 0;
+  for (const FakeOptions& fake : {kModels[0], kModels[3]})
+    for (int how = 0; how < 4; ++how, ++cases) {
+      const TestFolder folder;
+      const EngineOptions options = options_for(folder);
+      ask(fake, options, request_of(50));
+      const auto files = folder.files();
+      ASSERT_FALSE(files.empty());
+      for (size_t i = 0; i < files.size(); ++i) {
+        std::string content = read_text_file(files[i].string()).value();
+        if (how == 0) content.resize(content.size() / 2);
+        if (how == 1) content[(37 * i + 60) % content.size()] ^= 4;
+        if (how == 2) content.clear();
+        if (how == 3) content = read_text_file(files[(i + 1) % files.size()].string()).value();
+        std::ofstream(files[i], std::ios::trunc) << content;
+      }
+      EXPECT_EQ(ask(fake, options, request_of(50)).cached_tokens, 0u) << how;
+      EXPECT_EQ(ask(fake, options, request_of(50)).cached_tokens, 48u) << "written again";
+    }
+  testing::count_cases("damaged prefix files", cases);
+}
+
+TEST(Disk, OneDamagedPageCostsWhatFollows) {
+  const TestFolder folder;
+  const EngineOptions options = options_for(folder);
+  ask({}, options, request_of(50));
+  for (const fs::path& file : folder.files()) {
+    const std::string content = read_text_file(file.string()).value();
+    std::ofstream(file, std::ios::trunc) << content.substr(1);
+    const Finish finish = ask({}, options, request_of(50));
+    EXPECT_LT(finish.disk_tokens, 48u);
+    EXPECT_EQ(finish.disk_tokens % 4, 0u);
+    EXPECT_EQ(ask({}, options, request_of(50)).disk_tokens, 48u);
+  }
+}
+
+TEST(Disk, EnginesShareAFolder) {
+  const TestFolder folder;
+  EngineOptions options = options_for(folder);
+  options.disk_cache.max_bytes = 20000;  // some forty pages: both evict, of each other too
+  const auto work = [&](uint64_t seed) {
+    Random random(seed);
+    Bench bench({}, options);
+    for (int i = 0; i < 30; ++i) {
+      const Request request = request_of(20 + random.below(60), static_cast<int32_t>(random.below(4)));
+      const auto recorder = bench.submit(request).second;
+      bench.run();
+      expect_same(*recorder, *run_alone({}, request, 128), fmt::format("seed {} request {}", seed, i));
+    }
+  };
+  std::thread other([&] { work(1); });
+  work(2);
+  other.join();
+}
+
+TEST(Disk, AFullDiskOnlyCostsReuse) {
+  const TestFolder folder;
+  EngineOptions options = options_for(folder);
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit none{100, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &none);
+  const Finish first = ask({}, options, request_of(50)), second = ask({}, options, request_of(50));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(first.cached_tokens + second.cached_tokens, 0u);
+  EXPECT_TRUE(folder.files().empty());
+  options.disk_cache.max_bytes = 10;  // nothing fits
+  EXPECT_EQ(ask({}, options, request_of(50)).cached_tokens, 0u);
+  EXPECT_EQ(ask({}, options, request_of(50)).cached_tokens, 0u);
+  EXPECT_TRUE(folder.files().empty());
+}
+
+// Random requests through a row of engines over one folder, from hardly any memory to plenty.
+TEST(Disk, GivesTheSameAnswersInAnyMemory) {
+  size_t cases = 0;
+  for (size_t m = 0; m < kModels.size(); ++m) {
+    const TestFolder folder;
+    Random random(m);
+    for (int round = 0; round < 6; ++round) {
+      EngineOptions options = options_for(folder);
+      options.context = 64;
+      options.kv_memory_bytes = 0;
+      options.kv_memory_bytes = Bench(kModels[m], options).engine->kv_bytes();
+      options.kv_memory_bytes += random.below(2 * options.kv_memory_bytes);
+      options.snapshots = static_cast<uint32_t>(1 + random.below(4));
+      Bench bench(kModels[m], options);
+      std::vector<Request> requests;
+      std::vector<std::shared_ptr<Recorder>> recorders;
+      for (int i = 0; i < 8; ++i, ++cases) {
+        requests.push_back(random_request(random, 97, 50));
+        recorders.push_back(bench.submit(requests.back()).second);
+        for (uint64_t steps = random.below(8); steps > 0; --steps) bench.engine->step();
+      }
+      bench.run();
+      for (size_t i = 0; i < requests.size(); ++i)
+        expect_same(*recorders[i], *run_alone(kModels[m], requests[i], 64), fmt::format("model {} round {} request {}", m, round, i));
+    }
+  }
+  testing::count_cases("engine properties", cases);
+}
+
+TEST(Disk, CancelledWhileItWaitsForTheDisk) {
+  const TestFolder folder;
+  const EngineOptions options = options_for(folder);
+  ask({}, options, request_of(90));
+  Bench bench({}, options);
+  const auto [id, recorder] = bench.submit(request_of(90));
+  bench.engine->step();
+  bench.engine->cancel(id);
+  bench.engine->step();
+  EXPECT_EQ(recorder->finish.reason, FinishReason::kCancelled);
+  bench.run();
+  EXPECT_EQ(ask({}, options, request_of(90)).disk_tokens, 88u);
+}
+
+TEST(Disk, AFolderThatCannotBeUsedIsAnError) {
+  MemoryBackend backend;
+  FakeModel model({});
+  const TestFolder folder;
+  std::ofstream(folder.text()) << "a file";
+  const auto engine = make_engine(model, backend, options_for(folder));
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, ErrorCode::kCannotCreate);
+  fs::remove(folder.text());
+}
+
+TEST(PrefixMiss, IsToldWhenAPromptLeavesTheLastOne) {
+  Bench bench({}, {.context = 128, .page_tokens = 4, .k_type = ops::KvType::kF32, .v_type = ops::KvType::kF32});
+  Request request = request_of(60);
+  request.key = "someone";
+  const auto ask = [&] {
+    const auto recorder = bench.submit(request).second;
+    bench.run();
+    return recorder->finish.miss;
+  };
+  EXPECT_FALSE(ask());
+  EXPECT_FALSE(ask());
+  const int32_t before = request.prompt[30];
+  request.prompt[30] = 96;
+  const auto miss = ask();
+  ASSERT_TRUE(miss);
+  EXPECT_EQ(miss->position, 30u);
+  EXPECT_EQ(miss->last[miss->position - miss->first], before);
+  EXPECT_EQ(miss->now[miss->position - miss->first], 96);
+}
+
+}  // namespace
+}  // namespace hearth::engine
