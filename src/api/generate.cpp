@@ -147,7 +147,7 @@ Result<service::Prompt> prepare(Services& services, const service::ServedModel& 
   if (chat == nullptr) return model.prepare(std::get<service::CompletionRequest>(ask));
   auto prompt = model.prepare(*chat);
   if (prompt || prompt.error().code != ErrorCode::kContextExceeded || services.overflow == Overflow::kRefuse) return prompt;
-  HEARTH_TRY(shortened, service::truncate_oldest_turns(*chat, model));
+  HEARTH_TRY(shortened, service::truncate_oldest_turns(*chat, model.context(), [&](const service::ChatRequest& shorter) { return model.render(shorter); }));
   facts.dropped_turns = shortened.dropped_turns;
   facts.dropped_messages = shortened.dropped_messages;
   return shortened.prompt;
@@ -156,7 +156,7 @@ Result<service::Prompt> prepare(Services& services, const service::ServedModel& 
 Result<void> start(const Protocol& protocol, Services& services, Call call, const service::ModelLease& model,
                    const Request& request, std::shared_ptr<ResponseWriter> writer, Clock::time_point begin) {
   AnswerFacts facts{.id = request.id, .model = model->name(), .created = static_cast<int64_t>(std::time(nullptr)),
-                    .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .wants_usage = call.wants_usage};
+                    .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .is_stream = call.is_stream, .wants_usage = call.wants_usage};
   std::vector<Answer::Ask> asks;
   for (const Call::Ask& ask : call.asks) {
     HEARTH_TRY(prompt, prepare(services, *model, ask, facts));

@@ -106,6 +106,7 @@ class CompletionEncoder final : public Encoder {
   std::string finish(uint32_t choice, const service::Outcome& outcome) override {
     usage_.add(choice, facts_.choices, outcome);
     outcomes_[choice] = outcome;
+    if (!facts_.is_stream) return "";
     Json chunk = this->chunk(choice, "", openai_finish_reason(outcome.reason));
     chunk.set("timings", timings_json(outcome));
     return sse(chunk.dump());

@@ -32,12 +32,12 @@ struct AnswerFacts {
   std::string model;
   int64_t created = 0;                   // seconds since 1970
   uint32_t asks = 1, choices = 1;        // choices of each ask
-  bool wants_usage = false;
+  bool is_stream = false, wants_usage = false;
   uint32_t dropped_turns = 0, dropped_messages = 0;  // of a conversation that was too long
 };
 
 // One answer's bytes. For a stream: begin, then deltas and finishes of its choices in any order, then end. For a whole
-// answer: tokens and finishes, then whole. One thread at a time.
+// answer: tokens and finishes, whose bytes do not count, then whole. One thread at a time.
 class Encoder {
  public:
   virtual ~Encoder() = default;

@@ -8,6 +8,18 @@ static std::string spelled(const text::Tokenizer& tokenizer, std::optional<text:
   return id ? std::string(tokenizer.token_text(*id)) : "";
 }
 
+Result<Prompt> check_fits(Prompt prompt, uint32_t context) {
+  if (prompt.tokens.size() < context) return prompt;
+  Error error{ErrorCode::kContextExceeded,
+              fmt::format("the prompt has {} tokens and the context holds {}, of which the answer needs one at least: shorten "
+                          "the prompt or raise the context",
+                          prompt.tokens.size(), context),
+              {}};
+  error.asked = prompt.tokens.size();
+  error.granted = context;
+  return Failure(std::move(error));
+}
+
 Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplate& chat_template,
                              const text::Tokenizer& tokenizer) {
   const auto& special = tokenizer.special();

@@ -19,6 +19,9 @@ struct Prompt {
   const ThinkingMarks* thinking_is_open = nullptr;  // the template begins the reasoning itself
 };
 
+// kContextExceeded, with both counts, when a prompt leaves no room for an answer.
+Result<Prompt> check_fits(Prompt prompt, uint32_t context);
+
 class ChatService {
  public:
   // All must outlive the service.

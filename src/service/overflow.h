@@ -1,6 +1,8 @@
 #pragma once
 // What to leave out of a conversation that is longer than the context.
-#include "service/served_model.h"
+#include <functional>
+
+#include "service/chat_service.h"
 
 namespace hearth::service {
 
@@ -13,7 +15,8 @@ struct Shortened {
 // that is not given, and never more than half). A turn is a user's message and all that follows it up to the next one, so
 // that calls of tools stay with their results. What stands before the first turn (system prompts) and the last turn stay.
 // Errors: kContextExceeded when those alone are too long.
-Result<Shortened> truncate_oldest_turns(const ChatRequest& request, const ServedModel& model);
+using Prepare = std::function<Result<Prompt>(const ChatRequest&)>;  // renders and tokenizes
+Result<Shortened> truncate_oldest_turns(const ChatRequest& request, uint32_t context, const Prepare& prepare);
 
 // The message at which each turn begins.
 std::vector<size_t> turn_starts(const std::vector<text::Message>& messages);

@@ -15,27 +15,15 @@ Result<std::unique_ptr<ServedModel>> ServedModel::make(std::string name, std::un
       new ServedModel(std::move(name), std::move(loaded), std::move(tokenizer), std::move(chat_template)));
 }
 
-static Result<Prompt> checked(Prompt prompt, uint32_t context) {
-  if (prompt.tokens.size() < context) return prompt;
-  Error error{ErrorCode::kContextExceeded,
-              fmt::format("the prompt has {} tokens and the context holds {}, of which the answer needs one at least: shorten "
-                          "the prompt or raise the context",
-                          prompt.tokens.size(), context),
-              {}};
-  error.asked = prompt.tokens.size();
-  error.granted = context;
-  return Failure(std::move(error));
-}
-
 Result<Prompt> ServedModel::prepare(const ChatRequest& request) const {
   HEARTH_TRY(prompt, chat_.prepare(request));
-  return checked(std::move(prompt), context_);
+  return check_fits(std::move(prompt), context_);
 }
 
 Result<Prompt> ServedModel::prepare(const CompletionRequest& request) const {
   Prompt prompt;
   prompt.tokens = completion_.prepare(request);
-  return checked(std::move(prompt), context_);
+  return check_fits(std::move(prompt), context_);
 }
 
 Result<std::vector<std::shared_ptr<Generation>>> ServedModel::submit(const Prompt& prompt, bool is_chat, const GenerationOptions& options,

@@ -58,6 +58,13 @@ awaitable<bool> Connection::wait(Milliseconds most) {
   co_return error == asio::error::operation_aborted;
 }
 
+// A client that does not read keeps a write waiting: it ends with the socket.
+void Connection::on_news() {
+  const auto exchange = exchange_.lock();
+  if (is_writing_ && exchange != nullptr && exchange->is_cut()) close();
+  wake();
+}
+
 void Connection::close() {
   error_code ignored;
   stream_->socket().close(ignored);
@@ -156,7 +163,7 @@ std::shared_ptr<Exchange> Connection::open_exchange(std::shared_ptr<const Reques
   auto exchange = std::make_shared<Exchange>(
       std::move(request), limits_.unread_bytes, [executor = executor_, weak = weak_from_this()] {
         asio::post(executor, [weak] {
-          if (const auto self = weak.lock()) self->wake();
+          if (const auto self = weak.lock()) self->on_news();
         });
       });
   if (is_draining_) exchange->closes_connection();
@@ -172,21 +179,16 @@ awaitable<bool> Connection::answer(std::shared_ptr<const Request> request) {
   bool is_whole = false;
   while (!is_whole) {
     const Exchange::News news = exchange->take();
-    if (news.is_cut) {
-      log::warn("request {}: the client left {} bytes unread, its answer is cut", request->id, limits_.unread_bytes);
-      break;
-    }
-    if (!news.bytes.empty()) {
-      const bool written = co_await write(news.bytes);
-      if (!written && is_late_) log::warn("request {}: the client took nothing for too long, its answer is cut", request->id);
-      if (!written) break;
-    }
+    if (news.is_cut) break;
+    if (!news.bytes.empty() && !co_await write(news.bytes)) break;
     is_whole = news.is_complete;
     if (is_whole || !news.bytes.empty()) continue;
     if (is_over_) break;
     const bool has_news = co_await wait(limits_.ping_time);
     if (!has_news && exchange->is_event_stream()) exchange->write(":\n\n");
   }
+  if (!is_whole && (is_late_ || exchange->is_cut()))
+    log::warn("request {}: the client reads too slowly, its answer is cut", request->id);
   if (!is_whole) exchange->leave();
   options_.answered(exchange->status());
   log::event(log::Level::kInfo, "request",

@@ -35,6 +35,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> wait(Milliseconds most);  // false: the time is over
   std::shared_ptr<Exchange> open_exchange(std::shared_ptr<const Request> request);
   void wake() { news_.cancel(); }
+  void on_news();  // of the exchange
   void expire_in(Milliseconds time);
   void never_expire() { deadline_.cancel(); }
   void close();

@@ -146,6 +146,11 @@ bool Exchange::keeps_alive() const {
   return keeps_alive_;
 }
 
+bool Exchange::is_cut() const {
+  const std::lock_guard lock(mutex_);
+  return is_cut_;
+}
+
 bool Exchange::is_event_stream() const {
   const std::lock_guard lock(mutex_);
   return is_event_stream_;

@@ -34,6 +34,7 @@ class Exchange final : public ResponseWriter {
   void closes_connection();              // before the head: the answer says that the connection ends with it
   bool keeps_alive() const;              // after the answer, once complete
   bool is_event_stream() const;          // has begun one
+  bool is_cut() const;
   size_t sent_bytes() const { return sent_bytes_; }
   int status() const { return status_; }
 

@@ -1,0 +1,333 @@
+// The server over real sockets: what is answered, what is cut, what ends it.
+#include "api/http/server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+namespace hearth::api {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A blocking socket; reads give up after ten seconds.
+class Client {
+ public:
+  explicit Client(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connect(reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+  explicit Client(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    connect(reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+  ~Client() { ::close(socket_); }
+
+  void send(std::string_view bytes) { ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  // Until `end` stands in what came, or the server closes.
+  std::string read_until(std::string_view end) {
+    std::string out;
+    char chunk[4096];
+    while (out.find(end) == out.npos) {
+      const ssize_t n = ::recv(socket_, chunk, sizeof chunk, 0);
+      if (n <= 0) break;
+      out.append(chunk, static_cast<size_t>(n));
+    }
+    return out;
+  }
+  std::string read_all() { return read_until("\x01never"); }
+
+ private:
+  void connect(sockaddr* address, socklen_t size) {
+    const timeval patience{10, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    EXPECT_EQ(::connect(socket_, address, size), 0) << std::strerror(errno);
+  }
+  int socket_;
+};
+
+// What a test waits for.
+class Event {
+ public:
+  void set() {
+    const std::lock_guard lock(mutex_);
+    is_set_ = true;
+    came_.notify_all();
+  }
+  bool wait(std::chrono::milliseconds most = 10s) {
+    std::unique_lock lock(mutex_);
+    return came_.wait_for(lock, most, [this] { return is_set_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  bool is_set_ = false;
+};
+
+constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+class Serving : public ::testing::Test {
+ protected:
+  void start(Handler handler) {
+    options_.port = 0;
+    auto server = Server::listen(options_);
+    ASSERT_TRUE(server) << server.error().text();
+    server_ = std::move(*server);
+    const std::string address = server_->address();
+    if (options_.unix_socket.empty()) port_ = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+    thread_ = std::thread([this, handler] { server_->run(handler, [] {}); });
+  }
+  void echo() {
+    start([](auto request, auto writer) { writer->send({.body = request->path + request->body, .content_type = "text/plain"}); });
+  }
+  void TearDown() override {
+    if (server_ != nullptr) server_->stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  ServerOptions options_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+  uint16_t port_ = 0;
+};
+
+TEST_F(Serving, AnswersInOrderOnOneConnection) {
+  echo();
+  Client client(port_);
+  client.send(std::string(kGet) + "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy" + "GET /c HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const std::string all = client.read_all();
+  const size_t a = all.find("\r\n\r\n/aHTTP"), b = all.find("\r\n\r\n/bxyHTTP"), c = all.find("\r\n\r\n/c");
+  EXPECT_TRUE(a < b && b < c && c == all.size() - 6) << all;
+}
+
+TEST_F(Serving, SaysWhatIsWrongAndCloses) {
+  options_.limits.body_bytes = 10;
+  options_.limits.header_bytes = 200;
+  echo();
+  for (const auto& [bytes, status] : {std::pair<std::string, std::string>("NONSENSE\r\n\r\n", "400 Bad Request"),
+                                      {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n", "413 Content Too Large"},
+                                      {"GET / HTTP/1.1\r\nHost: h\r\nA: " + std::string(300, 'x') + "\r\n\r\n", "413 Content Too Large"}}) {
+    Client client(port_);
+    client.send(bytes);
+    const std::string answer = client.read_all();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + status)) << answer;
+    EXPECT_NE(answer.find("Connection: close"), answer.npos);
+    EXPECT_NE(answer.find("\"error\""), answer.npos);
+  }
+}
+
+TEST_F(Serving, ARefusedBodyDoesNotCostTheAnswer) {
+  options_.limits.body_bytes = 10;
+  echo();
+  Client client(port_);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + std::string(200'000, 'x'));
+  EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(Serving, SlowRequestsAreEnded) {
+  options_.limits.header_time = 100ms;
+  options_.limits.body_time = 100ms;
+  options_.limits.idle_time = 100ms;
+  echo();
+  Client header(port_), body(port_), idle(port_);
+  header.send("GET / HT");
+  body.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+  EXPECT_TRUE(header.read_all().starts_with("HTTP/1.1 408 "));
+  EXPECT_TRUE(body.read_all().starts_with("HTTP/1.1 408 "));
+  EXPECT_EQ(idle.read_all(), "");
+}
+
+TEST_F(Serving, DripsDoNotExtendADeadline) {
+  options_.limits.header_time = 200ms;
+  echo();
+  Client client(port_);
+  client.send("GET / HTTP/1.1\r\n");
+  Event done;
+  std::thread dripping([&] {
+    for (int i = 0; i < 100 && !done.wait(20ms); ++i) client.send("A: b\r\n");
+  });
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 408 "));
+  done.set();
+  dripping.join();
+}
+
+TEST_F(Serving, ContinuesWhenAsked) {
+  echo();
+  Client client(port_);
+  client.send("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("ok");
+  EXPECT_NE(client.read_until("/xok").find("200 OK"), std::string::npos);
+}
+
+TEST_F(Serving, BoundsConnections) {
+  options_.limits.connections = 2;
+  echo();
+  Client first(port_), second(port_);
+  for (Client* client : {&first, &second}) {
+    client->send(kGet);
+    client->read_until("/a");
+  }
+  Client third(port_);
+  EXPECT_TRUE(third.read_all().starts_with("HTTP/1.1 503 "));
+  first.send(kGet);
+  EXPECT_NE(first.read_until("/a").find("200 OK"), std::string::npos);
+}
+
+// A handler that begins a stream and keeps its writer for the test.
+class Streaming : public Serving {
+ protected:
+  void begin() {
+    start([this](auto, auto writer) {
+      writer->begin({.body = "first", .content_type = "text/event-stream"});
+      writer->when_gone([this] { gone_.set(); });
+      writer_ = writer;
+      asked_.set();
+    });
+  }
+  void TearDown() override {
+    writer_.reset();
+    Serving::TearDown();
+  }
+  std::shared_ptr<ResponseWriter> writer_;
+  Event asked_, gone_;
+};
+
+TEST_F(Streaming, HearsAClientGo) {
+  begin();
+  {
+    Client client(port_);
+    client.send(kGet);
+    client.read_until("first");
+  }
+  EXPECT_TRUE(gone_.wait());
+  EXPECT_FALSE(writer_->write("more"));
+}
+
+TEST_F(Streaming, CutsAClientThatDoesNotRead) {
+  options_.limits.unread_bytes = 1 << 16;
+  begin();
+  Client client(port_);
+  client.send(kGet);
+  ASSERT_TRUE(asked_.wait());
+  const std::string piece(1 << 14, 'x');
+  for (int i = 0; i < 10'000 && writer_->write(piece); ++i) std::this_thread::yield();  // sockets hold a few megabytes
+  EXPECT_TRUE(gone_.wait());
+  EXPECT_FALSE(writer_->write("more"));
+}
+
+TEST_F(Streaming, CutsAClientThatTakesTooLong) {
+  options_.limits.write_time = 200ms;
+  options_.limits.unread_bytes = size_t{1} << 30;
+  begin();
+  Client client(port_);
+  client.send(kGet);
+  ASSERT_TRUE(asked_.wait());
+  const std::string piece(1 << 20, 'x');
+  for (int i = 0; i < 30; ++i) writer_->write(piece);
+  EXPECT_TRUE(gone_.wait());
+}
+
+TEST_F(Streaming, PingsWhileThereIsNoNews) {
+  options_.limits.ping_time = 50ms;
+  begin();
+  Client client(port_);
+  client.send(kGet);
+  EXPECT_NE(client.read_until("3\r\n:\n\n\r\n").find("first"), std::string::npos);
+}
+
+TEST_F(Streaming, DrainsWhatRuns) {
+  begin();
+  Client client(port_), idle(port_);
+  client.send(kGet);
+  ASSERT_TRUE(asked_.wait());
+  server_->stop();
+  EXPECT_EQ(idle.read_all(), "");  // nothing was under way
+  writer_->write("last");
+  writer_->end();
+  EXPECT_TRUE(client.read_all().ends_with("last\r\n0\r\n\r\n"));
+  thread_.join();
+}
+
+TEST_F(Streaming, CutsWhatOutlastsTheDrain) {
+  options_.drain_time = 100ms;
+  begin();
+  Client client(port_);
+  client.send(kGet);
+  ASSERT_TRUE(asked_.wait());
+  server_->stop();
+  EXPECT_FALSE(client.read_all().ends_with("0\r\n\r\n"));
+  EXPECT_TRUE(gone_.wait());
+  thread_.join();
+}
+
+TEST_F(Serving, AnswersFromOtherThreads) {
+  start([this](auto request, auto writer) {
+    server_->work([request, writer] { writer->send({.body = "worked"}); });
+  });
+  Client client(port_);
+  client.send(kGet);
+  EXPECT_NE(client.read_until("worked").find("200 OK"), std::string::npos);
+}
+
+TEST_F(Serving, NoRequestStaysUnanswered) {
+  start([](auto, auto) {});
+  Client client(port_);
+  client.send(kGet);
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 500 "));
+}
+
+TEST_F(Serving, TakesOverSaneRequestIds) {
+  echo();
+  for (const auto& [given, is_taken] : {std::pair("abc-1.2_3:4", true), {"a b", false}, {"a\tb", false}, {"<x>", false}}) {
+    Client client(port_);
+    client.send(fmt::format("GET /a HTTP/1.1\r\nHost: h\r\nX-Request-Id: {}\r\n\r\n", given));
+    EXPECT_EQ(client.read_until("/a").find(fmt::format("x-request-id: {}\r\n", given)) != std::string::npos, is_taken) << given;
+  }
+}
+
+TEST_F(Serving, ListensOnAUnixSocket) {
+  options_.unix_socket = ::testing::TempDir() + "hearth-server-test.sock";
+  echo();
+  {
+    Client client(options_.unix_socket);
+    client.send(kGet);
+    EXPECT_NE(client.read_until("/a").find("200 OK"), std::string::npos);
+  }
+  EXPECT_EQ(Server::listen(options_).error().code, ErrorCode::kCannotCreate);  // taken
+  server_->stop();
+  thread_.join();
+  server_.reset();
+  EXPECT_NE(::access(options_.unix_socket.c_str(), F_OK), 0);
+}
+
+TEST_F(Serving, RefusesWhatItCannotListenOn) {
+  echo();
+  ServerOptions taken;
+  taken.port = port_;
+  EXPECT_EQ(Server::listen(taken).error().code, ErrorCode::kUnavailable);
+  ServerOptions nowhere;
+  nowhere.host = "no.such.host.invalid";
+  EXPECT_EQ(Server::listen(nowhere).error().code, ErrorCode::kInvalidArgument);
+  ServerOptions uncertified;
+  uncertified.port = 0;
+  uncertified.tls_certificate = uncertified.tls_key = "/nowhere";
+  EXPECT_EQ(Server::listen(uncertified).error().code, ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace hearth::api
