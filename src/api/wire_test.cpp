@@ -10,6 +10,7 @@
 #include "api/errors.h"
 #include "api/protocol.h"
 #include "base/file.h"
+#include "runner/shared_data.h"
 
 namespace hearth::api {
 namespace {
@@ -203,7 +204,7 @@ void run_case(const std::string& place, const std::string& text) {
 TEST(Wire, Cases) {
   size_t cases = 0;
   std::vector<fs::path> paths;
-  for (const auto& item : fs::directory_iterator(HEARTH_SOURCE_DIR "/tests/conformance/wire")) paths.push_back(item.path());
+  for (const auto& item : fs::directory_iterator(hearth::testing::source_path("tests/conformance/wire"))) paths.push_back(item.path());
   std::ranges::sort(paths);
   for (const auto& path : paths) {
     std::string text = *read_text_file(path.string());
@@ -213,7 +214,7 @@ TEST(Wire, Cases) {
       at = end + 5;
     }
   }
-  std::printf("[   CASES  ] wire: %zu\n", cases);
+  hearth::testing::count_cases("wire cases", cases);
   EXPECT_GT(cases, 20u);
 }
 
