@@ -228,7 +228,7 @@ void ModelLibrary::run() {
 
 void ModelLibrary::load(Entry& entry) {
   auto served = load_files(entry);
-  if (served && on_loaded) on_loaded(**served);
+  ModelLease announced;
   std::vector<Ready> waiting;
   std::vector<Result<ModelLease>> answers;
   {
@@ -239,12 +239,14 @@ void ModelLibrary::load(Entry& entry) {
     if (served) {
       entry.served = std::move(*served);
       if (first_loaded_.empty()) first_loaded_ = entry.name;
+      announced = lease(entry);
       for (size_t i = 0; i < waiting.size(); ++i) answers.emplace_back(lease(entry));
     } else {
       log::warn("model '{}' cannot be loaded: {}", entry.name, served.error().text());
       answers.assign(waiting.size(), Failure(served.error()));
     }
   }
+  if (announced != nullptr && on_loaded) on_loaded(*announced);
   for (size_t i = 0; i < waiting.size(); ++i) waiting[i](std::move(answers[i]));
 }
 
