@@ -51,8 +51,6 @@ Clock clock_of(const EngineOptions& options) {
   return [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
 }
 
-std::string_view name_of(ops::KvType type) { return type == ops::KvType::kF32 ? "f32" : "f16"; }
-
 class LocalEngine final : public Engine {
  public:
   LocalEngine(model::Model& model, ops::Backend& backend, const EngineOptions& options, PageLayout layout, CachePlan plan)
@@ -357,7 +355,7 @@ EngineLoad LocalEngine::load() const {
 }
 
 std::string LocalEngine::summary() const {
-  std::string text = fmt::format("context {}, KV {}/{} {:.1f} MiB in", context_, name_of(options_.k_type), name_of(options_.v_type),
+  std::string text = fmt::format("context {}, KV {}/{} {:.1f} MiB in", context_, ops::kv_format(options_.k_type).name, ops::kv_format(options_.v_type).name,
                                  static_cast<double>(page_memory_.bytes()) / (1 << 20));
   for (const CacheGroup& group : cache_.groups()) {
     text += fmt::format(" {} pages of {} tokens", group.pages, options_.page_tokens);
@@ -378,6 +376,7 @@ Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& b
   const model::StateShape& shape = model.state_shape();
   const uint32_t made_for = model.plan().context;
   PageLayout layout(shape, options.page_tokens, options.k_type, options.v_type);
+  for (const ops::KvLayer& layer : layout.layers) HEARTH_TRY_VOID(ops::check_kv(layer));
   HEARTH_TRY(plan, plan_cache(shape, layout, options, made_for));
   if (made_for != 0 && plan.context > made_for)
     log::warn("context {} is beyond the {} tokens the model was made for", plan.context, made_for);

@@ -8,13 +8,21 @@
 
 namespace hearth::service {
 
+options::Traits kv_type_choice() {
+  options::Traits traits;
+  traits.choices = ops::kv_type_names();
+  return traits;
+}
+
 void visit(options::OptionList& v, ModelOptions& o) {
   using options::any;
   v.section("Model");
   v("context", o.context, "tokens that prompt and answer may take together; 0 is the model's own limit",
     options::in_range(0, 1 << 28).short_flag('c'));
   v("threads", o.threads, "processors to use; 0 is all that this process may use", options::in_range(0, 4096).short_flag('t'));
-  v("kv-type", o.kv_type, "how the cache of keys and values is stored", options::one_of({"f16", "f32"}));
+  v("kv-type", o.kv_type, "how the cache of keys and values is stored", kv_type_choice());
+  v("k-type", o.k_type, "how keys are stored, where it differs from values", kv_type_choice().or_else("as kv-type"));
+  v("v-type", o.v_type, "how values are stored, where it differs from keys", kv_type_choice().or_else("as kv-type"));
   v("backend", o.backend, "what computes: the fast CPU kernels, or the slow reference in f32",
     options::one_of({"cpu", "reference"}));
   v("isa", o.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
@@ -42,7 +50,10 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const M
 
   engine_options.context = options.context;
   engine_options.prefill_chunk = options.prefill_chunk;
-  engine_options.k_type = engine_options.v_type = options.kv_type == "f32" ? ops::KvType::kF32 : ops::KvType::kF16;
+  HEARTH_TRY(k_type, ops::find_kv_type(options.k_type.empty() ? options.kv_type : options.k_type));
+  HEARTH_TRY(v_type, ops::find_kv_type(options.v_type.empty() ? options.kv_type : options.v_type));
+  engine_options.k_type = k_type;
+  engine_options.v_type = v_type;
   auto engine = engine::make_engine(*loaded->model_, *loaded->backend_, engine_options);
   if (!engine) return at(path, std::move(engine).error());
   loaded->engine_ = std::move(*engine);

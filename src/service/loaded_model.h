@@ -18,13 +18,14 @@ namespace hearth::service {
 struct ModelOptions {
   uint32_t context = 0;
   uint32_t threads = 0;
-  std::string kv_type = "f16";
+  std::string kv_type = "f16", k_type, v_type;  // ops::kv_type_names(); the latter two empty: as kv_type
   std::string backend = "cpu";
   std::string isa;
   uint32_t prefill_chunk = 512;
   Trace* trace = nullptr;  // no option: records what runs, unless null; outlives the model
 };
 void visit(options::OptionList& v, ModelOptions& o);
+options::Traits kv_type_choice();
 
 struct Progress {
   std::function<void(uint64_t done, uint64_t total)> loading;  // bytes; may be empty

@@ -18,7 +18,11 @@ class EvalPerplexity final : public Command {
     v("window", window_, "tokens in one window; the second half of each is scored", options::in_range(4, 1 << 24).flag_only());
     v.section("Model");
     v("threads", model_.threads, "processors to use; 0 is all that this process may use", options::in_range(0, 4096));
-    v("kv-type", model_.kv_type, "how the cache of keys and values is stored", options::one_of({"f16", "f32"}).flag_only());
+    v("kv-type", model_.kv_type, "how the cache of keys and values is stored", service::kv_type_choice().flag_only());
+    v("k-type", model_.k_type, "how keys are stored, where it differs from values",
+      service::kv_type_choice().or_else("as kv-type").flag_only());
+    v("v-type", model_.v_type, "how values are stored, where it differs from keys",
+      service::kv_type_choice().or_else("as kv-type").flag_only());
     v("backend", model_.backend, "what computes", options::one_of({"cpu", "reference"}));
     v("isa", model_.isa, "force an instruction set of the cpu backend", options::any().named("NAME").or_else("best available"));
     v("prefill-chunk", model_.prefill_chunk, "prompt tokens computed in one step", options::in_range(1, 1 << 20));

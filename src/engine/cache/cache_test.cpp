@@ -245,8 +245,8 @@ TEST(PagePool, ViewsNeitherOverlapNorLeaveTheirMemory) {
         for (uint32_t page = 0; page < plan->groups[layer.group].pages; ++page)
           for (uint32_t head = 0; head < layer.kv_heads; ++head)
             for (const auto& [from, bytes] :
-                 {std::pair{layer.keys(page, head), page_tokens * layer.k_dim * ops::kv_bytes(k_type)},
-                  std::pair{layer.values(page, head), page_tokens * layer.v_dim * ops::kv_bytes(v_type)}})
+                 {std::pair{layer.keys(page, head), page_tokens * ops::kv_row_bytes(k_type, layer.k_dim)},
+                  std::pair{layer.values(page, head), page_tokens * ops::kv_row_bytes(v_type, layer.v_dim)}})
               for (size_t i = 0; i < bytes; ++i, ++marked) {
                 ASSERT_EQ(from[i], std::byte{0}) << "two views share a byte";
                 from[i] = std::byte{1};
@@ -254,6 +254,15 @@ TEST(PagePool, ViewsNeitherOverlapNorLeaveTheirMemory) {
       EXPECT_LE(marked, pool.bytes());
       for (const ops::KvLayer& layer : pool.layers()) EXPECT_EQ(reinterpret_cast<uintptr_t>(layer.first_page) % 64, 0u);
     }
+}
+
+TEST(PagePool, HeadsThatAreNoWholeBlocksAreRefused) {
+  MemoryBackend backend;
+  FakeModel model({});
+  const auto refused = make_engine(model, backend, {.context = 40, .k_type = ops::KvType::kQ8_0, .v_type = ops::KvType::kF32});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("keys of 3"), std::string::npos) << refused.error().message;
 }
 
 TEST(RecurrentPool, SlotsAreSeparateAndCleared) {

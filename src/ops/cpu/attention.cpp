@@ -1,7 +1,6 @@
 #include "ops/cpu/attention.h"
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 #include <limits>
 
 #include "base/check.h"
@@ -10,105 +9,191 @@ namespace hearth::ops::cpu {
 
 namespace {
 
-constexpr uint32_t kTileRows = 16;  // query rows that share a part's keys and values in the cache
-
-struct Place {
-  uint32_t page, token;
-};
-Place place_of(const SequenceRows& sequence, const KvLayer& layer, uint32_t position) {
-  return {sequence.pages[layer.group][position / layer.page_tokens], position % layer.page_tokens};
-}
-std::byte* key_at(const KvLayer& layer, Place at, uint32_t head) {
-  return layer.keys(at.page, head) + size_t{at.token} * layer.k_dim * kv_bytes(layer.k_type);
-}
-std::byte* value_at(const KvLayer& layer, Place at, uint32_t head) {
-  return layer.values(at.page, head) + size_t{at.token} * layer.v_dim * kv_bytes(layer.v_type);
-}
-
-void store(const KernelTable& kernels, std::byte* to, const float* from, uint32_t n, KvType type) {
-  if (type == KvType::kF32) std::memcpy(to, from, n * sizeof(float));
-  else kernels.to_half(from, reinterpret_cast<Fp16*>(to), n);
-}
+constexpr uint32_t kTileQueries = 96;     // share a part's keys and values, widened to f32 once; their state fits the second-level cache
+constexpr uint32_t kFewQueries = 16;      // below, sharing among threads is not worth smaller tiles
+constexpr uint32_t kMostDivided = 32;     // queries of a tile whose runs go to different threads: each run keeps a state
+constexpr uint32_t kPiecesPerThread = 8;  // so that a descheduled core delays a small part of the step
+constexpr uint32_t kRunTiles = kAttentionRun / kKvTile;
 
 uint32_t first_visible(uint32_t position, uint32_t window) {
   return window != 0 && position >= window ? position - window + 1 : 0;
 }
 
-// Where the tokens [begin, end) of a part lie. A part of 64 tokens may span several pages.
-void locate(const SequenceRows& sequence, const KvLayer& layer, uint32_t kv_head, uint32_t begin, uint32_t end,
-            AttentionPart& part) {
-  const uint32_t part_begin = begin / kAttentionPart * kAttentionPart;
-  for (uint32_t position = begin; position < end; ++position) {
-    const Place at = place_of(sequence, layer, position);
-    part.keys[position - part_begin] = key_at(layer, at, kv_head);
-    part.values[position - part_begin] = value_at(layer, at, kv_head);
+size_t row_floats(uint32_t v_dim) { return (v_dim + 15) / 16 * 16; }
+
+// The tiles of keys and values that hold positions [from, to) of a run, perhaps with the first part of the next one.
+struct RunTiles {
+  const std::byte *keys[kRunTiles + kAttentionPart / kKvTile], *values[kRunTiles + kAttentionPart / kKvTile];
+
+  RunTiles(const SequenceRows& sequence, const KvLayer& layer, uint32_t kv_head, uint32_t begin, uint32_t from,
+           uint32_t to) {
+    for (uint32_t position = from / kKvTile * kKvTile; position < to; position += kKvTile) {
+      const KvPlace at = kv_place(sequence, layer, position);
+      const uint32_t tile = (position - begin) / kKvTile;
+      keys[tile] = at.key_tile(layer, kv_head);
+      values[tile] = at.value(layer, kv_head);
+    }
   }
-}
+};
 
 }  // namespace
 
+// Tokens whose keys lie in one tile are written by one thread.
 void Attender::append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& step) {
-  for (const SequenceRows& sequence : step.sequences)
-    workers_.rows(sequence.rows, size_t{layer.kv_heads} * (layer.k_dim + layer.v_dim), [&](size_t first, size_t end) {
-      for (size_t i = first; i < end; ++i) {
-        const Place at = place_of(sequence, layer, sequence.past + static_cast<uint32_t>(i));
-        const float* key = k.row(sequence.first_row + i);
-        const float* value = v.row(sequence.first_row + i);
+  HEARTH_CHECK(layer.page_tokens % kKvTile == 0, "pages hold whole tiles");
+  const KvPut& put_key = workers_.kernels.put[static_cast<size_t>(layer.k_type)];
+  const KvPut& put_value = workers_.kernels.put[static_cast<size_t>(layer.v_type)];
+  for (const SequenceRows& sequence : step.sequences) {
+    const uint32_t first_tile = sequence.past / kKvTile, end_position = sequence.past + sequence.rows;
+    const uint32_t tiles = sequence.rows == 0 ? 0 : (end_position - 1) / kKvTile + 1 - first_tile;
+    workers_.rows(tiles, size_t{kKvTile} * layer.kv_heads * (layer.k_dim + layer.v_dim), [&](size_t first, size_t end) {
+      const uint32_t from = std::max(sequence.past, static_cast<uint32_t>(first_tile + first) * kKvTile);
+      const uint32_t to = std::min(end_position, static_cast<uint32_t>(first_tile + end) * kKvTile);
+      for (uint32_t position = from; position < to; ++position) {
+        const KvPlace at = kv_place(sequence, layer, position);
+        const uint32_t row = sequence.first_row + position - sequence.past;
         for (uint32_t h = 0; h < layer.kv_heads; ++h) {
-          store(workers_.kernels, key_at(layer, at, h), key + size_t{h} * layer.k_dim, layer.k_dim, layer.k_type);
-          store(workers_.kernels, value_at(layer, at, h), value + size_t{h} * layer.v_dim, layer.v_dim, layer.v_type);
+          put_key.key(k.row(row) + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.token % kKvTile);
+          put_value.value(v.row(row) + size_t{h} * layer.v_dim, layer.v_dim, at.value(layer, h));
         }
       }
     });
+  }
 }
 
 void Attender::attend(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out, const AttentionOptions& options) {
   HEARTH_CHECK(options.heads % layer.kv_heads == 0, "query heads come in groups of one kv head");
-  tiles_.clear();
-  for (const SequenceRows& sequence : step.sequences)
-    for (uint32_t end = sequence.rows; end > 0; end -= std::min(end, kTileRows))  // late rows see most: longest work first
-      for (uint32_t h = 0; h < layer.kv_heads; ++h)
-        tiles_.push_back({&sequence, end - std::min(end, kTileRows), end, h});
-  workers_.pool.parallel(tiles_.size(), [&](size_t t, unsigned worker) {
-    run(tiles_[t], q, layer, out, options, of_worker_[worker]);
+  HEARTH_CHECK(layer.page_tokens % kKvTile == 0, "pages hold whole tiles");
+  const Call call{q, layer, out, options};
+  plan(call, step);
+  workers_.pool.parallel(pieces_.size(), [&](size_t p, unsigned worker) { run(pieces_[p], call, of_worker_[worker]); });
+  if (divided_.empty()) return;
+  workers_.pool.parallel(divided_.size(), [&](size_t d, unsigned worker) {
+    merge_runs(tiles_[divided_[d].tile], divided_[d].state, call, of_worker_[worker]);
   });
 }
 
-void Attender::run(const Tile& tile, ConstMatrix q, const KvLayer& layer, Matrix out, const AttentionOptions& options,
-                   OfWorker& worker) {
-  const SequenceRows& sequence = *tile.sequence;
-  const uint32_t heads = options.heads / layer.kv_heads, first_head = tile.kv_head * heads, rows = tile.end - tile.first;
-  float* top = worker.top.at_least(size_t{rows} * heads);
-  float* weight = worker.weight.at_least(size_t{rows} * heads);
-  float* mixed = worker.mixed.at_least(size_t{rows} * heads * layer.v_dim);
-  for (uint32_t i = 0; i < rows * heads; ++i) {  // a sink is a part of its own: one score, no value
-    top[i] = options.sinks != nullptr ? options.sinks[first_head + i % heads] : -std::numeric_limits<float>::infinity();
-    weight[i] = options.sinks != nullptr ? 1 : 0;
-  }
-  std::fill_n(mixed, size_t{rows} * heads * layer.v_dim, 0.0f);
+// Smaller tiles where large ones would leave threads without work.
+uint32_t Attender::rows_per_tile(const Call& call, const Step& step) const {
+  uint32_t rows = std::max(1u, kTileQueries / call.heads());
+  const auto tiles = [&] {
+    size_t count = 0;
+    for (const SequenceRows& sequence : step.sequences) count += (sequence.rows + rows - 1) / rows;
+    return count * call.layer.kv_heads;
+  };
+  while (rows > 1 && rows * call.heads() > kFewQueries && tiles() < size_t{kPiecesPerThread} * workers_.pool.threads())
+    rows = (rows + 1) / 2;
+  return rows;
+}
 
-  AttentionPart part{.keys = {}, .values = {}, .k_type = layer.k_type, .v_type = layer.v_type,
-                     .k_dim = layer.k_dim, .v_dim = layer.v_dim};
-  const uint32_t first_position = sequence.past + tile.first, last_position = sequence.past + tile.end - 1;
-  const uint32_t start = first_visible(first_position, options.window);
-  for (uint32_t begin = start / kAttentionPart * kAttentionPart; begin <= last_position; begin += kAttentionPart) {
-    const uint32_t end = std::min(begin + kAttentionPart, last_position + 1);
-    locate(sequence, layer, tile.kv_head, std::max(begin, start), end, part);
-    for (uint32_t r = 0; r < rows; ++r) {
-      const uint32_t position = first_position + r;
-      const uint32_t first = std::max(begin, first_visible(position, options.window)), last = std::min(end, position + 1);
-      if (first >= last) continue;
-      workers_.kernels.attend(q.row(sequence.first_row + tile.first + r) + size_t{first_head} * layer.k_dim, heads, part,
-                              first - begin, last - begin, options.scale, options.softcap,
-                              {top + r * heads, weight + r * heads, mixed + size_t{r} * heads * layer.v_dim});
+void Attender::plan(const Call& call, const Step& step) {
+  tiles_.clear();
+  pieces_.clear();
+  divided_.clear();
+  const uint32_t rows = rows_per_tile(call, step);
+  uint64_t cost = 0;
+  for (const SequenceRows& sequence : step.sequences)
+    for (uint32_t first = 0; first < sequence.rows; first += rows) {
+      const uint32_t end = std::min(first + rows, sequence.rows);
+      for (uint32_t h = 0; h < call.layer.kv_heads; ++h) {
+        tiles_.push_back({.sequence = &sequence, .first = first, .end = end, .kv_head = h,
+                          .from = first_visible(sequence.past + first, call.options.window), .to = sequence.past + end});
+        cost += tiles_.back().cost();
+      }
+    }
+  std::ranges::stable_sort(tiles_, std::greater(), &Tile::cost);  // longest work first
+  const uint64_t fair = cost / (kPiecesPerThread * workers_.pool.threads());
+  size_t floats = 0;
+  for (uint32_t t = 0; t < tiles_.size(); ++t) {
+    const Tile& tile = tiles_[t];
+    const uint32_t first = tile.first_run(), end = tile.end_run();
+    if (tile.cost() <= fair || end - first == 1 || tile.queries(call) > kMostDivided) {
+      pieces_.push_back({t, first, end});
+      continue;
+    }
+    divided_.push_back({t, first, end, floats});
+    for (uint32_t run = first; run < end; ++run) {
+      pieces_.push_back({t, run, run + 1, floats});
+      floats += state_floats(tile.queries(call), call.layer.v_dim);
     }
   }
-  for (uint32_t r = 0; r < rows; ++r)
-    for (uint32_t h = 0; h < heads; ++h) {
-      const float* from = mixed + (size_t{r} * heads + h) * layer.v_dim;
-      float* to = out.row(sequence.first_row + tile.first + r) + size_t{first_head + h} * layer.v_dim;
-      for (uint32_t i = 0; i < layer.v_dim; ++i) to[i] = from[i] / weight[r * heads + h];
-    }
+  states_.at_least(floats);
+}
+
+void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
+  const Tile& tile = tiles_[piece.tile];
+  const KvLayer& layer = call.layer;
+  const uint32_t queries = tile.queries(call), heads = call.heads(), room = workers_.kernels.attention_room(queries);
+  const float** rows = worker.queries.at_least(queries);
+  uint32_t *from = worker.seen.at_least(2 * size_t{queries}), *to = from + queries;
+  for (uint32_t i = 0; i < queries; ++i) {
+    const uint32_t row = tile.first + i / heads, position = tile.sequence->past + row;
+    rows[i] = call.q.row(tile.sequence->first_row + row) + size_t{tile.kv_head * heads + i % heads} * layer.k_dim;
+    from[i] = first_visible(position, call.options.window);
+    to[i] = position + 1;
+  }
+  float* packed = worker.packed.at_least(size_t{room} * layer.k_dim);
+  workers_.kernels.pack_queries(rows, queries, layer.k_dim, packed);
+  const size_t scratch = size_t{room} * 16 + kAttentionPart * (layer.k_dim + row_floats(layer.v_dim));
+
+  const bool is_whole = piece.state == kNone;
+  float* memory = is_whole ? worker.run.at_least(state_floats(queries, layer.v_dim)) : states_.at_least(0) + piece.state;
+  const AttentionState state = state_at(memory, queries);
+  const AttentionState total = is_whole ? fresh_total(tile, call, worker) : AttentionState{};
+  for (uint32_t r = piece.first_run; r < piece.end_run; ++r) {
+    const uint32_t begin = r * kAttentionRun, first = std::max(begin, tile.from), end = std::min(begin + kAttentionRun, tile.to);
+    const uint32_t known_end = std::min(begin + kAttentionRun + kAttentionPart, tile.to);
+    const RunTiles tiles(*tile.sequence, layer, tile.kv_head, begin, first, known_end);
+    workers_.kernels.attend({.packed = packed, .queries = queries, .from = from, .to = to, .keys = tiles.keys,
+                             .values = tiles.values, .begin = begin, .first = first, .end = end,
+                             .known_end = known_end, .k_type = layer.k_type,
+                             .v_type = layer.v_type, .k_dim = layer.k_dim, .v_dim = layer.v_dim, .scale = call.options.scale,
+                             .softcap = call.options.softcap, .scratch = worker.scratch.at_least(scratch), .state = state});
+    if (is_whole) workers_.kernels.merge(total, state, queries, layer.v_dim);
+  }
+  if (is_whole) finish(tile, total, call);
+}
+
+void Attender::merge_runs(const Tile& tile, size_t state, const Call& call, OfWorker& worker) {
+  const uint32_t queries = tile.queries(call);
+  const AttentionState total = fresh_total(tile, call, worker);
+  for (uint32_t r = tile.first_run(); r < tile.end_run(); ++r) {
+    workers_.kernels.merge(total, state_at(states_.at_least(0) + state, queries), queries, call.layer.v_dim);
+    state += state_floats(queries, call.layer.v_dim);
+  }
+  finish(tile, total, call);
+}
+
+void Attender::finish(const Tile& tile, const AttentionState& total, const Call& call) const {
+  const uint32_t heads = call.heads(), v_dim = call.layer.v_dim;
+  for (uint32_t i = 0; i < tile.queries(call); ++i) {
+    const float* from = total.mixed + i * row_floats(v_dim);
+    float* to = call.out.row(tile.sequence->first_row + tile.first + i / heads) + size_t{tile.kv_head * heads + i % heads} * v_dim;
+    const float inverse = 1 / total.weight[i];
+    for (uint32_t d = 0; d < v_dim; ++d) to[d] = from[d] * inverse;
+  }
+}
+
+// A sink is a run of its own, the first: one score, no value.
+AttentionState Attender::fresh_total(const Tile& tile, const Call& call, OfWorker& worker) const {
+  const uint32_t queries = tile.queries(call), heads = call.heads();
+  const size_t floats = state_floats(queries, call.layer.v_dim);
+  const AttentionState total = state_at(worker.total.at_least(floats), queries);
+  std::fill_n(worker.total.at_least(0), floats, 0.0f);
+  const float* sinks = call.options.sinks;
+  for (uint32_t i = 0; i < queries; ++i) {
+    total.top[i] = sinks != nullptr ? sinks[tile.kv_head * heads + i % heads] : -std::numeric_limits<float>::infinity();
+    total.weight[i] = sinks != nullptr ? 1 : 0;
+  }
+  return total;
+}
+
+size_t Attender::state_floats(uint32_t queries, uint32_t v_dim) const {
+  return 2 * size_t{queries} + workers_.kernels.attention_room(queries) * row_floats(v_dim);
+}
+
+AttentionState Attender::state_at(float* memory, uint32_t queries) const {
+  return {.top = memory, .weight = memory + queries, .mixed = memory + 2 * size_t{queries}};
 }
 
 }  // namespace hearth::ops::cpu

@@ -52,20 +52,35 @@ struct ProductTable {
   ProductFn* of[Layouts::kCount];  // [place in Layouts]
 };
 
-// What one query row's group of heads (those that share a kv head) keeps while it walks the context.
+// What queries keep of the context they have seen. `mixed` has rows of v_dim rounded up to sixteen.
 struct AttentionState {
-  float* top;      // [head]: largest score so far
-  float* weight;   // [head]: sum of exp(score - top)
-  float* mixed;    // [head][v_dim]: sum of exp(score - top) * value
+  float* top;      // [query]: largest score so far
+  float* weight;   // [query]: sum of exp(score - top)
+  float* mixed;    // (attention_room(queries), v_dim): sum of exp(score - top) * value
 };
 
-// At most kAttentionPart consecutive tokens of one kv head. Parts begin at multiples of kAttentionPart, whatever the step.
+// Queries that share a kv head (of several heads and rows), over a run of the context. Scores of kAttentionPart tokens, from
+// multiples of it on, share one maximum; runs begin at such multiples and are independent of each other (merge).
 constexpr uint32_t kAttentionPart = 64;
-struct AttentionPart {
-  const std::byte* keys[kAttentionPart];    // one pointer per token, k_dim values each
-  const std::byte* values[kAttentionPart];  // v_dim values each
+struct AttentionRun {
+  const float* packed;         // by pack_queries
+  uint32_t queries;
+  const uint32_t *from, *to;   // [query]: it sees positions [from, to)
+  const std::byte *const *keys, *const *values;  // [tile] from position `begin` on
+  uint32_t begin;              // a multiple of kAttentionPart
+  uint32_t first, end;         // positions that any of the queries sees; no tile without one of them is read
+  uint32_t known_end;          // tiles are known to here, beyond `end` as well: what comes next may be fetched ahead
   KvType k_type, v_type;
   uint32_t k_dim, v_dim;
+  float scale, softcap;
+  float* scratch;              // attention_scratch() floats
+  AttentionState state;        // written: what the queries see of this run alone
+};
+
+// Appending one token's numbers of one head to pages (ops/kv/kv_types.h).
+struct KvPut {
+  void (*key)(const float* x, uint32_t dim, std::byte* tile, uint32_t token);
+  void (*value)(const float* x, uint32_t dim, std::byte* row);
 };
 
 struct KernelTable {
@@ -83,10 +98,13 @@ struct KernelTable {
   void (*add)(float* target, const float* x, uint32_t n, float scale);
   void (*scale)(float* x, uint32_t n, float factor);
   void (*softcap)(float* x, uint32_t n, float cap);
-  void (*to_half)(const float* x, Fp16* out, uint32_t n);
-  // Merges the part's tokens [first, end) into the state of `heads` heads, whose queries lie at q, k_dim apart.
-  void (*attend)(const float* q, uint32_t heads, const AttentionPart& part, uint32_t first, uint32_t end, float scale,
-                 float softcap, const AttentionState& state);
+
+  const KvPut* put;  // [KvType]
+  uint32_t (*attention_room)(uint32_t queries);  // with the padding of register tiles
+  void (*pack_queries)(const float* const* queries, uint32_t count, uint32_t dim, float* out);  // (attention_room(count), dim)
+  void (*attend)(const AttentionRun& run);
+  void (*merge)(const AttentionState& total, const AttentionState& part, uint32_t queries, uint32_t v_dim);  // part into total
+
   // out[c] = c_gate[c] * sum over taps; u (taps, width) oldest first.
   void (*short_conv)(const float* u, const float* kernel, const float* bias, uint32_t taps, uint32_t width,
                      const float* c_gate, float* out);

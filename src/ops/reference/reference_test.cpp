@@ -174,12 +174,28 @@ TEST_F(ReferenceTest, ExpertsMixTheirAnswers) {
   expect_values(out, {0.5f * 10 - 6, 2 * -(4 * 6)});
 }
 
-// A cache of two pages of two tokens, listed in reverse order, one kv head, keys of 1 and values of 2.
+// A cache of two pages of sixteen tokens, listed in reverse order; one kv head, keys of 2 and values of 2. Fifteen tokens lie
+// in it whose scores are so low that they weigh nothing: those under test begin at the last place of the first page.
 struct SmallCache {
-  explicit SmallCache(KvType type) : memory(2 * 4 * 3 * 2) {
-    layer = {.first_page = reinterpret_cast<std::byte*>(memory.data()), .page_tokens = 2, .kv_heads = 1, .k_dim = 1, .v_dim = 2,
+  static constexpr uint32_t kBefore = 15;
+
+  SmallCache(Backend& backend, KvType type) : memory(2 * 16 * 4) {
+    layer = {.first_page = reinterpret_cast<std::byte*>(memory.data()), .page_tokens = 16, .kv_heads = 1, .k_dim = 2, .v_dim = 2,
              .k_type = type, .v_type = type};
     layer.page_stride = layer.bytes_per_page();
+    Values k(kBefore * 2), v(kBefore * 2, 100);
+    for (size_t i = 1; i < k.size(); i += 2) k[i] = -30000;
+    append(backend, k, v, 0);
+  }
+  void append(Backend& backend, const Values& k, const Values& v, uint32_t past) {
+    const auto rows = static_cast<uint32_t>(k.size() / 2);
+    run(rows, past, [&](const Step& step) { backend.kv_append(view(k, rows, 2), view(v, rows, 2), layer, step); });
+  }
+  template <class Run>
+  void run(uint32_t rows, uint32_t past, Run run) {
+    const std::vector<int32_t> tokens(rows);
+    const std::array<SequenceRows, 1> sequences = {SequenceRows{.rows = rows, .past = past, .pages = groups}};
+    run(Step{.tokens = tokens, .sequences = sequences});
   }
   Values memory;
   KvLayer layer;
@@ -189,31 +205,31 @@ struct SmallCache {
 
 TEST_F(ReferenceTest, AttentionMixesWhatEachQuerySees) {
   for (const KvType type : {KvType::kF32, KvType::kF16}) {
-    SmallCache cache(type);
+    SmallCache cache(*backend, type);
     const float ln2 = std::log(2.0f);
-    const Values k = {0, 1, 0}, v = {1, 0, 4, 8, 7, 2};
-    const std::array<int32_t, 3> tokens{};
-    const std::array<SequenceRows, 1> sequences = {SequenceRows{.rows = 3, .pages = cache.groups}};
-    const Step step{.tokens = tokens, .sequences = sequences};
-    backend->kv_append(view(k, 3, 1), view(v, 3, 2), cache.layer, step);
+    cache.append(*backend, {0, 0, 1, 0, 0, 0}, {1, 0, 4, 8, 7, 2}, SmallCache::kBefore);
 
-    const Values q = {5, 5, ln2, 0, ln2, 0};  // two query heads share the kv head
+    // Two query heads share the kv head. The second numbers meet the low keys.
+    const Values q = {5, 1, 5, 1, ln2, 1, 0, 1, ln2, 1, 0, 1};
     Values out(12);
-    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4), {.heads = 2, .scale = 1});
-    // Position 1, head 0: weights 1/3 and 2/3. Position 2, head 0: 1/4, 2/4, 1/4. Head 1 there: thirds.
+    const auto attend = [&](const AttentionOptions& options) {
+      cache.run(3, SmallCache::kBefore,
+                [&](const Step& step) { backend->attention(view(q, 3, 4), cache.layer, step, view(out, 3, 4), options); });
+    };
+    attend({.heads = 2, .scale = 1});
+    // Second row, head 0: weights 1/3 and 2/3. Third row, head 0: 1/4, 2/4, 1/4. Head 1 there: thirds.
     expect_values(out, {1, 0, 1, 0, 3, 16 / 3.0f, 2.5f, 4, 4, 4.5f, 4, 10 / 3.0f}, 1e-5f);
 
-    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4), {.heads = 2, .scale = 1, .window = 1});
+    attend({.heads = 2, .scale = 1, .window = 1});
     expect_values(out, {1, 0, 1, 0, 4, 8, 4, 8, 7, 2, 7, 2}, 1e-5f);
 
     const Values sinks = {ln2, 0};
-    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4),
-                       {.heads = 2, .scale = 1, .window = 1, .sinks = sinks.data()});
-    // Head 0 at position 1: score ln 2 against a sink of ln 2. Head 1: score 0 against 0. Position 2, head 0: 1 of 3.
+    attend({.heads = 2, .scale = 1, .window = 1, .sinks = sinks.data()});
+    // Second row, head 0: score ln 2 against a sink of ln 2. Head 1: score 0 against 0. Third row, head 0: 1 of 3.
     expect_values(Values(out.begin() + 4, out.end()), {2, 4, 2, 4, 7 / 3.0f, 2 / 3.0f, 3.5f, 1}, 1e-5f);
 
+    attend({.heads = 2, .scale = 1, .window = 2, .softcap = 1});
     const float capped = std::exp(std::tanh(ln2));
-    backend->attention(view(q, 3, 2), cache.layer, step, view(out, 3, 4), {.heads = 2, .scale = 1, .softcap = 1});
     EXPECT_NEAR(out[4], (1 + 4 * capped) / (1 + capped), 1e-5);
   }
 }

@@ -1,49 +1,24 @@
 // Operations along a sequence: the KV cache, attention and the short convolution.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "base/check.h"
 #include "ops/reference/operations.h"
-#include "tensor/half.h"
 
 namespace hearth::ops::reference {
 
-static void store(std::byte* to, const float* from, uint32_t n, KvType type) {
-  if (type == KvType::kF32) std::memcpy(to, from, n * sizeof(float));
-  else
-    for (uint32_t i = 0; i < n; ++i) reinterpret_cast<Fp16*>(to)[i] = Fp16::from(from[i]);
-}
-
-static float load(const std::byte* from, uint32_t i, KvType type) {
-  return type == KvType::kF32 ? reinterpret_cast<const float*>(from)[i] : reinterpret_cast<const Fp16*>(from)[i];
-}
-
-// Where the key or value of cache position `position` lies.
-struct Place {
-  uint32_t page, token;
-};
-static Place place_of(const SequenceRows& sequence, const KvLayer& layer, uint32_t position) {
-  return {sequence.pages[layer.group][position / layer.page_tokens], position % layer.page_tokens};
-}
-
-static std::byte* key_at(const KvLayer& layer, Place at, uint32_t head) {
-  return layer.keys(at.page, head) + size_t{at.token} * layer.k_dim * kv_bytes(layer.k_type);
-}
-
-static std::byte* value_at(const KvLayer& layer, Place at, uint32_t head) {
-  return layer.values(at.page, head) + size_t{at.token} * layer.v_dim * kv_bytes(layer.v_type);
-}
-
 void kv_append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& step) {
+  HEARTH_CHECK(layer.page_tokens % kKvTile == 0, "pages hold whole tiles");
+  const KvFormat &keys = kv_format(layer.k_type), &values = kv_format(layer.v_type);
   for (const SequenceRows& sequence : step.sequences)
     for (uint32_t i = 0; i < sequence.rows; ++i) {
-      const Place at = place_of(sequence, layer, sequence.past + i);
+      const KvPlace at = kv_place(sequence, layer, sequence.past + i);
+      const float *key = k.row(sequence.first_row + i), *value = v.row(sequence.first_row + i);
       for (uint32_t h = 0; h < layer.kv_heads; ++h) {
-        store(key_at(layer, at, h), k.row(sequence.first_row + i) + size_t{h} * layer.k_dim, layer.k_dim, layer.k_type);
-        store(value_at(layer, at, h), v.row(sequence.first_row + i) + size_t{h} * layer.v_dim, layer.v_dim, layer.v_type);
+        keys.put_key(key + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.token % kKvTile);
+        values.put_value(value + size_t{h} * layer.v_dim, layer.v_dim, at.value(layer, h));
       }
     }
 }
@@ -54,10 +29,12 @@ static void attend(const float* q, uint32_t head, const KvLayer& layer, const Se
   const uint32_t kv_head = head / (options.heads / layer.kv_heads);
   std::vector<double> scores;
   double top = options.sinks != nullptr ? options.sinks[head] : -std::numeric_limits<double>::infinity();
+  std::vector<float> key(layer.k_dim), value(layer.v_dim);
   for (uint32_t j = first; j <= last; ++j) {
-    const std::byte* key = key_at(layer, place_of(sequence, layer, j), kv_head);
+    const KvPlace at = kv_place(sequence, layer, j);
+    kv_format(layer.k_type).get_key(at.key_tile(layer, kv_head), layer.k_dim, at.token % kKvTile, key.data());
     double dot = 0;
-    for (uint32_t i = 0; i < layer.k_dim; ++i) dot += double{q[i]} * load(key, i, layer.k_type);
+    for (uint32_t i = 0; i < layer.k_dim; ++i) dot += double{q[i]} * key[i];
     double score = dot * options.scale;
     if (options.softcap != 0) score = options.softcap * std::tanh(score / options.softcap);
     scores.push_back(score);
@@ -67,8 +44,8 @@ static void attend(const float* q, uint32_t head, const KvLayer& layer, const Se
   for (double& s : scores) sum += s = std::exp(s - top);
   std::vector<double> mixed(layer.v_dim);
   for (uint32_t j = first; j <= last; ++j) {
-    const std::byte* value = value_at(layer, place_of(sequence, layer, j), kv_head);
-    for (uint32_t i = 0; i < layer.v_dim; ++i) mixed[i] += scores[j - first] / sum * load(value, i, layer.v_type);
+    kv_format(layer.v_type).get_value(kv_place(sequence, layer, j).value(layer, kv_head), layer.v_dim, value.data());
+    for (uint32_t i = 0; i < layer.v_dim; ++i) mixed[i] += scores[j - first] / sum * value[i];
   }
   std::ranges::copy(mixed, out);
 }

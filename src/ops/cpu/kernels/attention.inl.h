@@ -1,185 +1,411 @@
-// Attention of one query row over one part of the context, written once over Simd. A part's own maximum, weights and mixed
-// values are computed first and then merged into the state, so results depend on where parts begin and on nothing else.
+// Attention of some query vectors over a run of the context, written once over Simd and the KV types.
+//
+// Lanes are sixteen tokens for scores (keys lie transposed) and sixteen dimensions for mixed values: there are no sums over
+// lanes but one per query and run. Every score is one chain of multiply-adds over the dimensions, every mixed value one chain
+// over the tokens; parts of kAttentionPart tokens share a maximum. So results do not depend on how many queries go together,
+// and a register tile of one query and one of twelve give the same bits.
 
-// Dots of kHeads queries with kTokens keys, 16 in all, lane h * kTokens + t. Both operands are padded with zeros to whole
-// vectors by their loads.
-template <unsigned kHeads, class V>
-HEARTH_ALWAYS_INLINE F key_dots(const float* q, const std::byte* const* keys, unsigned tokens, unsigned dim) {
-  constexpr unsigned kTokens = 16 / kHeads;
-  F acc[16];
-  const V* key[kTokens];
-  HEARTH_UNROLL
-  for (unsigned i = 0; i < 16; ++i) acc[i] = Simd::zero();
-  HEARTH_UNROLL
-  for (unsigned t = 0; t < kTokens; ++t) key[t] = reinterpret_cast<const V*>(keys[t < tokens ? t : 0]);
-  unsigned i = 0;
-  for (; i + 16 <= dim; i += 16) {
-    F query[kHeads];
-    HEARTH_UNROLL
-    for (unsigned h = 0; h < kHeads; ++h) query[h] = Simd::load(q + h * dim + i);
-    HEARTH_UNROLL
-    for (unsigned t = 0; t < kTokens; ++t) {
-      const F k = Simd::load(key[t] + i);
-      HEARTH_UNROLL
-      for (unsigned h = 0; h < kHeads; ++h) acc[h * kTokens + t] = Simd::fma(query[h], k, acc[h * kTokens + t]);
-    }
-  }
-  if (i < dim) {
-    for (unsigned h = 0; h < kHeads; ++h)
-      for (unsigned t = 0; t < kTokens; ++t)
-        acc[h * kTokens + t] = Simd::fma(Simd::load_partial(q + h * dim + i, dim - i),
-                                         Simd::load_partial(key[t] + i, dim - i), acc[h * kTokens + t]);
-  }
-  return Simd::sums(acc);
-}
+// Tokens or dimensions, in vectors, that a register tile of kQ queries takes.
+template <unsigned kQ>
+constexpr unsigned kTileVectors = Simd::kQuerySums / kQ >= 4 ? 4 : Simd::kQuerySums / kQ >= 2 ? 2 : 1;
 
-// scores[h * kAttentionPart + t] for t in [first, end); everything else in the part stays as it was.
-template <unsigned kHeads, class V>
-HEARTH_ALWAYS_INLINE void score_heads(const float* q, const AttentionPart& part, unsigned first, unsigned end, float* scores) {
-  constexpr unsigned kTokens = 16 / kHeads;
-  for (unsigned t = first; t < end; t += kTokens) {
-    const unsigned tokens = end - t < kTokens ? end - t : kTokens;
-    float lanes[16];
-    Simd::store(lanes, key_dots<kHeads, V>(q, part.keys + t, tokens, part.k_dim));
-    for (unsigned h = 0; h < kHeads; ++h)
-      for (unsigned i = 0; i < tokens; ++i) scores[h * kAttentionPart + t + i] = lanes[h * kTokens + i];
-  }
-}
+constexpr unsigned kPartTiles = kAttentionPart / kKvTile;
 
-// Adds weights[h][t] * value[t], t ascending, for kVectors * 16 dimensions of kHeads heads; then merges into the state:
-// mixed = mixed * keep + sum * take.
-template <unsigned kHeads, unsigned kVectors, class V>
-HEARTH_ALWAYS_INLINE void mix_vectors(const float* weights, const AttentionPart& part, unsigned first, unsigned end,
-                                      unsigned dim, const float* keep, const float* take, float* mixed) {
-  F acc[kHeads * kVectors];
-  HEARTH_UNROLL
-  for (unsigned i = 0; i < kHeads * kVectors; ++i) acc[i] = Simd::zero();
-  for (unsigned t = first; t < end; ++t) {
-    const V* value = reinterpret_cast<const V*>(part.values[t]) + dim;
-    F v[kVectors];
-    HEARTH_UNROLL
-    for (unsigned j = 0; j < kVectors; ++j) v[j] = Simd::load(value + 16 * j);
-    HEARTH_UNROLL
-    for (unsigned h = 0; h < kHeads; ++h) {
-      const F w = Simd::set1(weights[h * kAttentionPart + t]);
-      HEARTH_UNROLL
-      for (unsigned j = 0; j < kVectors; ++j) acc[h * kVectors + j] = Simd::fma(w, v[j], acc[h * kVectors + j]);
-    }
-  }
-  HEARTH_UNROLL
-  for (unsigned h = 0; h < kHeads; ++h) {
-    HEARTH_UNROLL
-    for (unsigned j = 0; j < kVectors; ++j) {
-      float* to = mixed + h * part.v_dim + dim + 16 * j;
-      const F old = Simd::mul(Simd::load(to), Simd::set1(keep[h]));
-      Simd::store(to, Simd::fma(acc[h * kVectors + j], Simd::set1(take[h]), old));
-    }
-  }
-}
-
-// The last dim < 16 dimensions of one head.
-template <class V>
-HEARTH_ALWAYS_INLINE void mix_tail(const float* weights, const AttentionPart& part, unsigned first, unsigned end, unsigned dim,
-                                   float keep, float take, float* mixed) {
-  const unsigned lanes = part.v_dim - dim;
-  F acc = Simd::zero();
-  for (unsigned t = first; t < end; ++t)
-    acc = Simd::fma(Simd::set1(weights[t]), Simd::load_partial(reinterpret_cast<const V*>(part.values[t]) + dim, lanes), acc);
-  const F old = Simd::mul(Simd::load_partial(mixed + dim, lanes), Simd::set1(keep));
-  Simd::store_partial(mixed + dim, Simd::fma(acc, Simd::set1(take), old), lanes);
-}
-
-template <unsigned kHeads, class V>
-HEARTH_ALWAYS_INLINE void mix_heads(const float* weights, const AttentionPart& part, unsigned first, unsigned end,
-                                    const float* keep, const float* take, float* mixed) {
-  constexpr unsigned kVectors = 8 / kHeads < 4 ? 4 : 8 / kHeads;
-  unsigned d = 0;
-  for (; d + 16 * kVectors <= part.v_dim; d += 16 * kVectors)
-    mix_vectors<kHeads, kVectors, V>(weights, part, first, end, d, keep, take, mixed);
-  for (; d + 16 <= part.v_dim; d += 16) mix_vectors<kHeads, 1, V>(weights, part, first, end, d, keep, take, mixed);
-  if (d < part.v_dim)
-    for (unsigned h = 0; h < kHeads; ++h)
-      mix_tail<V>(weights + h * kAttentionPart, part, first, end, d, keep[h], take[h], mixed + h * part.v_dim);
-}
-
-// Turns one head's scores into weights exp(score - top of the part), zero outside [first, end); returns top and their sum.
-struct PartWeights {
-  float top, sum;
+// Tiles of a part's tokens in one KV type.
+struct PartTiles {
+  const std::byte* of[kPartTiles];
+  const std::byte* next[kPartTiles];  // those of the next part, to be fetched ahead; or the same
+  size_t row_bytes;                   // of one token, in tiles of values
 };
-HEARTH_ALWAYS_INLINE PartWeights weigh(float* scores, unsigned first, unsigned end, float factor, float cap) {
-  constexpr unsigned kVectors = kAttentionPart / 16;
-  F s[kVectors], top = Simd::set1(-__builtin_inff());
+
+// Pages are short runs of memory, each beginning anew for the processor's own prefetching: a line is asked for one part ahead.
+template <unsigned kBytes>
+HEARTH_ALWAYS_INLINE void fetch(const std::byte* p) {
   HEARTH_UNROLL
-  for (unsigned j = 0; j < kVectors; ++j) {
-    s[j] = Simd::mul(Simd::load(scores + 16 * j), Simd::set1(factor));
-    if (cap != 0) s[j] = capped(s[j], Simd::set1(cap));
-    const unsigned before = first > 16 * j ? (first - 16 * j < 16 ? first - 16 * j : 16) : 0;
-    const unsigned through = end > 16 * j ? (end - 16 * j < 16 ? end - 16 * j : 16) : 0;
-    const F outside = Simd::set1(-__builtin_inff());
-    s[j] = Simd::first_else(before, outside, Simd::first_else(through, s[j], outside));
-    top = Simd::max(top, s[j]);
-  }
-  const float largest = Simd::largest(top);
-  F sum = Simd::zero();
+  for (unsigned line = 0; line < (kBytes + 63) / 64; ++line) __builtin_prefetch(p + 64 * line, 0, 2);
+}
+
+// scores[q * kAttentionPart + token] of the tiles [tile, tile + kT); queries (dim, kQ).
+template <class Type, unsigned kQ, unsigned kT>
+HEARTH_ALWAYS_INLINE void score_tiles(const float* queries, const std::byte* const* tiles, const std::byte* const* next,
+                                      unsigned dim, float* scores) {
+  constexpr unsigned kBytes = sizeof(typename Type::KeyTile);
+  const typename Type::KeyTile* at[kT];
+  F sums[kQ][kT];
   HEARTH_UNROLL
-  for (unsigned j = 0; j < kVectors; ++j) {
-    const F w = exp(Simd::sub(s[j], Simd::set1(largest)));
-    Simd::store(scores + 16 * j, w);
-    sum = Simd::add(sum, w);
+  for (unsigned t = 0; t < kT; ++t) at[t] = reinterpret_cast<const typename Type::KeyTile*>(tiles[t]);
+  HEARTH_UNROLL
+  for (unsigned q = 0; q < kQ; ++q) {
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::zero();
   }
-  return {largest, Simd::sum(sum)};
-}
-
-template <class V>
-HEARTH_ALWAYS_INLINE void score_all(const float* q, unsigned heads, const AttentionPart& part, unsigned first, unsigned end,
-                                    float* scores) {
-  unsigned h = 0;
-  for (; h + 4 <= heads; h += 4) score_heads<4, V>(q + h * part.k_dim, part, first, end, scores + h * kAttentionPart);
-  for (; h + 2 <= heads; h += 2) score_heads<2, V>(q + h * part.k_dim, part, first, end, scores + h * kAttentionPart);
-  for (; h < heads; ++h) score_heads<1, V>(q + h * part.k_dim, part, first, end, scores + h * kAttentionPart);
-}
-
-template <class V>
-HEARTH_ALWAYS_INLINE void mix_all(const float* weights, unsigned heads, const AttentionPart& part, unsigned first,
-                                  unsigned end, const float* keep, const float* take, float* mixed) {
-  unsigned h = 0;
-  for (; h + 4 <= heads; h += 4)
-    mix_heads<4, V>(weights + h * kAttentionPart, part, first, end, keep + h, take + h, mixed + h * part.v_dim);
-  for (; h + 2 <= heads; h += 2)
-    mix_heads<2, V>(weights + h * kAttentionPart, part, first, end, keep + h, take + h, mixed + h * part.v_dim);
-  for (; h < heads; ++h)
-    mix_heads<1, V>(weights + h * kAttentionPart, part, first, end, keep + h, take + h, mixed + h * part.v_dim);
-}
-
-HEARTH_ALWAYS_INLINE float exp_of(float x) {
-  float lanes[16];
-  Simd::store(lanes, exp(Simd::set1(x)));
-  return lanes[0];
-}
-
-// At most kHeadsAtOnce heads: more share keys and values through the cache.
-constexpr unsigned kHeadsAtOnce = 8;
-void attend_some(const float* q, uint32_t heads, const AttentionPart& part, uint32_t first, uint32_t end, float factor,
-                 float cap, const AttentionState& state) {
-  alignas(64) float scores[kHeadsAtOnce * kAttentionPart] = {};
-  float keep[kHeadsAtOnce], take[kHeadsAtOnce];
-  if (part.k_type == KvType::kF32) score_all<float>(q, heads, part, first, end, scores);
-  else score_all<Fp16>(q, heads, part, first, end, scores);
-  for (unsigned h = 0; h < heads; ++h) {
-    const PartWeights w = weigh(scores + h * kAttentionPart, first, end, factor, cap);
-    const float top = w.top > state.top[h] ? w.top : state.top[h];
-    keep[h] = exp_of(state.top[h] - top);
-    take[h] = exp_of(w.top - top);
-    state.weight[h] = state.weight[h] * keep[h] + w.sum * take[h];
-    state.top[h] = top;
+  using Keys = typename Type::template Keys<Simd>;
+  for (unsigned block = 0; block < dim / Type::kValues; ++block) {
+    const auto fetch_ahead = [&](unsigned from) HEARTH_LAMBDA {
+      HEARTH_UNROLL
+      for (unsigned t = 0; t < kT; ++t) fetch<64>(next[t] + block * kBytes + from);
+    };
+    const auto multiply = [&](const Keys(&keys)[kT], unsigned i) HEARTH_LAMBDA {
+      F key[kT];
+      HEARTH_UNROLL
+      for (unsigned t = 0; t < kT; ++t) key[t] = keys[t].at(i);
+      HEARTH_UNROLL
+      for (unsigned q = 0; q < kQ; ++q) {
+        const F query = Simd::set1(queries[i * kQ + q]);
+        HEARTH_UNROLL
+        for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::fma(query, key[t], sums[q][t]);
+      }
+    };
+    const auto multiply_block = [&](const Keys(&keys)[kT]) HEARTH_LAMBDA {
+      if constexpr (Type::kValues == 1) {
+        fetch_ahead(0);
+        return multiply(keys, 0);
+      }
+      constexpr unsigned kLines = (kBytes + 63) / 64;
+      for (unsigned i = 0; i < Type::kValues / 2; ++i) {
+        if (2 * i < kLines) fetch_ahead(64 * 2 * i); 
+        multiply(keys, i);
+      }
+      for (unsigned i = Type::kValues / 2; i < Type::kValues; ++i) {  // high nibbles
+        if (2 * (i - 16) + 1 < kLines) fetch_ahead(64 * (2 * (i - 16) + 1));
+        multiply(keys, i);
+      }
+    };
+    if constexpr (kT == 4) multiply_block({Keys(*at[0]++), Keys(*at[1]++), Keys(*at[2]++), Keys(*at[3]++)});
+    else if constexpr (kT == 2) multiply_block({Keys(*at[0]++), Keys(*at[1]++)});
+    else multiply_block({Keys(*at[0]++)});
+    queries += kQ * Type::kValues;
   }
-  if (part.v_type == KvType::kF32) mix_all<float>(scores, heads, part, first, end, keep, take, state.mixed);
-  else mix_all<Fp16>(scores, heads, part, first, end, keep, take, state.mixed);
+  HEARTH_UNROLL
+  for (unsigned q = 0; q < kQ; ++q) {
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) Simd::store(scores + q * kAttentionPart + t * kKvTile, sums[q][t]);
+  }
 }
 
-void attend(const float* q, uint32_t heads, const AttentionPart& part, uint32_t first, uint32_t end, float factor, float cap,
-            const AttentionState& state) {
-  for (uint32_t h = 0; h < heads; h += kHeadsAtOnce)
-    attend_some(q + size_t{h} * part.k_dim, heads - h < kHeadsAtOnce ? heads - h : kHeadsAtOnce, part, first, end, factor, cap,
-                {state.top + h, state.weight + h, state.mixed + size_t{h} * part.v_dim});
+template <class Type, unsigned kQ>
+void score(const float* queries, const PartTiles& keys, unsigned first_tile, unsigned end_tile, unsigned dim, float* scores) {
+  constexpr unsigned kT = kTileVectors<kQ>;
+  unsigned tile = first_tile;
+  for (; tile + kT <= end_tile; tile += kT) score_tiles<Type, kQ, kT>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
+  if constexpr (kT == 4)
+    for (; tile + 2 <= end_tile; tile += 2) score_tiles<Type, kQ, 2>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
+  if constexpr (kT >= 2)
+    for (; tile < end_tile; ++tile) score_tiles<Type, kQ, 1>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
 }
+
+// A row from its vector `vector` on. Whole tiles of vectors begin at whole blocks, and what follows is known to the compiler.
+template <class Type, unsigned kT>
+HEARTH_ALWAYS_INLINE const typename Type::Block* block_of(const std::byte* row, unsigned vector) {
+  const auto* blocks = reinterpret_cast<const typename Type::Block*>(row);
+  return kT == 1 ? blocks : blocks + 16 * vector / Type::kValues;
+}
+
+// mixed[q * stride + ...] = mixed * keep[q] + sum over tokens [first, end) of weights[q * kAttentionPart + token] * value, for
+// kT vectors of dimensions from `vector` on.
+template <class Type, unsigned kQ, unsigned kT>
+HEARTH_ALWAYS_INLINE void mix_vectors(const float* weights, const PartTiles& values, unsigned first, unsigned end,
+                                      unsigned vector, const float* keep, float* mixed, size_t stride) {
+  constexpr unsigned kVectorBytes = 16 * sizeof(typename Type::Block) / Type::kValues;
+  F sums[kQ][kT];
+  HEARTH_UNROLL
+  for (unsigned q = 0; q < kQ; ++q) {
+    const F factor = Simd::set1(keep[q]);
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::mul(Simd::load(mixed + q * stride + 16 * (vector + t)), factor);
+  }
+  for (unsigned tile = first / kKvTile; tile * kKvTile < end; ++tile) {
+    const unsigned from = first > tile * kKvTile ? first : tile * kKvTile;
+    const unsigned to = end < (tile + 1) * kKvTile ? end : (tile + 1) * kKvTile;
+    const std::byte* row = values.of[tile] + from % kKvTile * values.row_bytes;
+    const std::byte* ahead = values.next[tile] + from % kKvTile * values.row_bytes + vector * kVectorBytes;
+    for (unsigned token = from; token < to; ++token, row += values.row_bytes, ahead += values.row_bytes) {
+      fetch<kT * kVectorBytes>(ahead);
+      F value[kT];
+      HEARTH_UNROLL
+      for (unsigned t = 0; t < kT; ++t) value[t] = Type::template values<Simd>(block_of<Type, kT>(row, vector), kT == 1 ? vector : t);
+      HEARTH_UNROLL
+      for (unsigned q = 0; q < kQ; ++q) {
+        const F weight = Simd::set1(weights[q * kAttentionPart + token]);
+        HEARTH_UNROLL
+        for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::fma(weight, value[t], sums[q][t]);
+      }
+    }
+  }
+  HEARTH_UNROLL
+  for (unsigned q = 0; q < kQ; ++q) {
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) Simd::store(mixed + q * stride + 16 * (vector + t), sums[q][t]);
+  }
+}
+
+template <class Type, unsigned kQ>
+void mix(const float* weights, const PartTiles& values, unsigned first, unsigned end, unsigned vectors, const float* keep,
+         float* mixed) {
+  constexpr unsigned kT = kTileVectors<kQ>;
+  const size_t stride = size_t{vectors} * 16;
+  unsigned v = 0;
+  for (; v + kT <= vectors; v += kT) mix_vectors<Type, kQ, kT>(weights, values, first, end, v, keep, mixed, stride);
+  if constexpr (kT == 4)
+    for (; v + 2 <= vectors; v += 2) mix_vectors<Type, kQ, 2>(weights, values, first, end, v, keep, mixed, stride);
+  if constexpr (kT >= 2)
+    for (; v < vectors; ++v) mix_vectors<Type, kQ, 1>(weights, values, first, end, v, keep, mixed, stride);
+}
+
+// Tiles in f32: keys as they lie in pages of that type, values with rows of whole vectors.
+template <class Type>
+void widen_keys(const std::byte* tile, unsigned dim, float* out) {
+  const auto* at = reinterpret_cast<const typename Type::KeyTile*>(tile);
+  for (unsigned block = 0; block < dim / Type::kValues; ++block) {
+    const typename Type::template Keys<Simd> keys(at[block]);
+    for (unsigned i = 0; i < Type::kValues; ++i, out += kKvTile) Simd::store(out, keys.at(i));
+  }
+}
+
+template <class Type>
+void widen_values(const std::byte* tile, size_t row_bytes, unsigned first, unsigned end, unsigned dim, float* out) {
+  const unsigned whole = dim / 16, stride = (dim + 15) / 16 * 16;
+  for (unsigned token = first; token < end; ++token) {
+    const auto* row = reinterpret_cast<const typename Type::Block*>(tile + token * row_bytes);
+    float* to = out + token * stride;
+    for (unsigned v = 0; v < whole; ++v) Simd::store(to + 16 * v, Type::template values<Simd>(row, v));
+    if constexpr (Type::kValues == 1) {
+      if (dim % 16 == 0) continue;
+      typename Type::Block rest[16] = {};
+      __builtin_memcpy(rest, row + 16 * whole, (dim % 16) * sizeof rest[0]);
+      Simd::store(to + 16 * whole, Type::template values<Simd>(rest, 0));
+    }
+  }
+}
+
+// Blocks of few queries read any KV type directly; with more it pays to widen a part to f32 once for all of them.
+constexpr unsigned kDirectQueries = 4;
+using ScoreFn = void (*)(const float*, const PartTiles&, unsigned, unsigned, unsigned, float*);
+using MixFn = void (*)(const float*, const PartTiles&, unsigned, unsigned, unsigned, const float*, float*);
+
+struct TypeKernels {
+  ScoreFn score[3];  // of 1, 2 and 4 queries
+  MixFn mix[3];
+  void (*widen_keys)(const std::byte*, unsigned, float*);
+  void (*widen_values)(const std::byte*, size_t, unsigned, unsigned, unsigned, float*);
+  unsigned block_values;
+  size_t block_bytes;
+};
+template <class Type>
+constexpr TypeKernels kernels_of() {
+  return {{&score<Type, 1>, &score<Type, 2>, &score<Type, 4>}, {&mix<Type, 1>, &mix<Type, 2>, &mix<Type, 4>},
+          &widen_keys<Type>, &widen_values<Type>, Type::kValues, sizeof(typename Type::Block)};
+}
+constexpr TypeKernels kTypeKernels[] = {
+#define HEARTH_KV_TYPE(name) kernels_of<kv::name>(),
+#include "ops/kv/kv_types.def"
+#undef HEARTH_KV_TYPE
+};
+
+// Queries of the next block when so many are left: 1, 2, 4, perhaps 8, or all that a register tile takes.
+HEARTH_ALWAYS_INLINE unsigned block_queries(unsigned left) {
+  return left <= 2 ? left : left <= 4 ? 4 : left <= 8 && Simd::kQueries > 8 ? 8 : Simd::kQueries;
+}
+constexpr unsigned kWideQueries = Simd::kQueries > 8 ? 8 : Simd::kQueries;
+HEARTH_ALWAYS_INLINE ScoreFn score_of(const TypeKernels& type, unsigned queries) {
+  if (queries <= kDirectQueries) return type.score[queries / 2];
+  return queries == kWideQueries ? &score<kv::F32, kWideQueries> : &score<kv::F32, Simd::kQueries>;
+}
+HEARTH_ALWAYS_INLINE MixFn mix_of(const TypeKernels& type, unsigned queries) {
+  if (queries <= kDirectQueries) return type.mix[queries / 2];
+  return queries == kWideQueries ? &mix<kv::F32, kWideQueries> : &mix<kv::F32, Simd::kQueries>;
+}
+
+uint32_t attention_room(uint32_t queries) {
+  uint32_t room = 0;
+  while (room < queries) room += block_queries(queries - room);
+  return room;
+}
+
+void pack_queries(const float* const* queries, uint32_t count, uint32_t dim, float* out) {
+  for (uint32_t at = 0; at < count;) {
+    const unsigned size = block_queries(count - at);
+    for (uint32_t d = 0; d < dim; ++d)
+      for (unsigned q = 0; q < size; ++q) *out++ = at + q < count ? queries[at + q][d] : 0;
+    at += size;
+  }
+}
+
+// Up to Simd::kQueries queries and the tokens of the part that any of them sees.
+struct QueryBlock {
+  unsigned queries, size;  // size: with padding
+  unsigned first, end;     // tokens of the part
+  const uint32_t *from, *to;  // positions each query sees
+};
+
+// The tokens of a part that begins at `begin`, of positions [from, to).
+struct Seen {
+  unsigned first, end;
+};
+HEARTH_ALWAYS_INLINE Seen seen_of(uint32_t from, uint32_t to, uint32_t begin) {
+  const unsigned end = to > begin ? to - begin : 0;
+  return {from > begin ? from - begin : 0, end < kAttentionPart ? end : kAttentionPart};
+}
+
+// One query's scores, scaled, capped and masked; returns the largest.
+HEARTH_ALWAYS_INLINE float finish_scores(float* scores, Seen seen, F factor, float cap) {
+  const F outside = Simd::set1(-__builtin_inff());
+  F largest = outside;
+  HEARTH_UNROLL
+  for (unsigned j = 0; j < kPartTiles; ++j) {
+    F s = Simd::mul(Simd::load(scores + 16 * j), factor);
+    if (cap != 0) s = capped(s, Simd::set1(cap));
+    const unsigned before = seen.first > 16 * j ? (seen.first - 16 * j < 16 ? seen.first - 16 * j : 16) : 0;
+    const unsigned through = seen.end > 16 * j ? (seen.end - 16 * j < 16 ? seen.end - 16 * j : 16) : 0;
+    if (before > 0 || through < 16) s = Simd::first_else(before, outside, Simd::first_else(through, s, outside));
+    Simd::store(scores + 16 * j, s);
+    largest = Simd::max(largest, s);
+  }
+  return Simd::largest(largest);
+}
+
+// Turns a block's scores into weights exp(score - top), and says in keep what earlier parts must be multiplied with. Queries
+// that see nothing of the part keep what they have and get weights of zero.
+HEARTH_ALWAYS_INLINE void weigh(float* scores, const QueryBlock& block, uint32_t begin, float scale, float cap, float* top,
+                                float* sums, float* keep) {
+  alignas(64) float falls[16] = {};  // of the top: old less new
+  bool sees[16] = {};
+  for (unsigned q = 0; q < block.queries; ++q) {
+    const Seen seen = seen_of(block.from[q], block.to[q], begin);
+    sees[q] = seen.first < seen.end;
+    if (!sees[q]) continue;
+    const float largest = finish_scores(scores + q * kAttentionPart, seen, Simd::set1(scale), cap);
+    const float highest = largest > top[q] ? largest : top[q];
+    falls[q] = top[q] - highest;
+    top[q] = highest;
+  }
+  Simd::store(keep, exp(Simd::load(falls)));
+  for (unsigned q = 0; q < block.queries; ++q) {
+    float* weights = scores + q * kAttentionPart;
+    if (!sees[q]) {
+      __builtin_memset(weights, 0, kAttentionPart * sizeof(float));
+      continue;
+    }
+    F sum = Simd::mul(Simd::load(sums + 16 * q), Simd::set1(keep[q]));
+    HEARTH_UNROLL
+    for (unsigned j = 0; j < kPartTiles; ++j) {
+      const F weight = exp(Simd::sub(Simd::load(weights + 16 * j), Simd::set1(top[q])));
+      Simd::store(weights + 16 * j, weight);
+      sum = Simd::add(sum, weight);
+    }
+    Simd::store(sums + 16 * q, sum);
+  }
+}
+
+// Where a part's keys or values are read: their own pages, or f32 copies of the part at hand.
+struct PartSource {
+  const TypeKernels* stored;
+  const TypeKernels* read;
+  bool is_widened;
+  size_t stored_row_bytes;
+  PartTiles tiles;
+};
+HEARTH_ALWAYS_INLINE PartSource source_of(KvType type, unsigned dim, bool widens) {
+  const TypeKernels& stored = kTypeKernels[static_cast<size_t>(type)];
+  const size_t row_bytes = dim / stored.block_values * stored.block_bytes;
+  if (!widens) return {&stored, &stored, false, row_bytes, {{}, {}, row_bytes}};
+  const TypeKernels& floats = kTypeKernels[static_cast<size_t>(KvType::kF32)];
+  return {&stored, &floats, true, row_bytes, {{}, {}, (dim + 15) / 16 * 16 * sizeof(float)}};
+}
+
+// Finds the tiles of a part's tokens [first, end), of which `keys` and `values` are the first; wide: room for f32 copies.
+HEARTH_ALWAYS_INLINE void open_part(const AttentionRun& run, uint32_t begin, const std::byte* const* tiles, unsigned first, unsigned end,
+                                    PartSource& source, bool are_keys, float* wide) {
+  for (unsigned t = first / kKvTile; t * kKvTile < end; ++t) {
+    source.tiles.of[t] = source.tiles.next[t] = tiles[t];
+    if (begin + (kPartTiles + t) * kKvTile < run.known_end) source.tiles.next[t] = tiles[kPartTiles + t];
+    if (!source.is_widened) continue;
+    float* to = wide + size_t{t} * kKvTile * (are_keys ? run.k_dim : (run.v_dim + 15) / 16 * 16);
+    source.tiles.of[t] = source.tiles.next[t] = reinterpret_cast<const std::byte*>(to);
+    if (are_keys) {
+      source.stored->widen_keys(tiles[t], run.k_dim, to);
+    } else {
+      const unsigned from = first > t * kKvTile ? first - t * kKvTile : 0, left = end - t * kKvTile;
+      source.stored->widen_values(tiles[t], source.stored_row_bytes, from, left < kKvTile ? left : kKvTile, run.v_dim, to);
+    }
+  }
+}
+
+HEARTH_ALWAYS_INLINE QueryBlock block_at(const AttentionRun& run, uint32_t at, uint32_t begin) {
+  const unsigned left = run.queries - at, size = block_queries(left);
+  QueryBlock block{left < size ? left : size, size, kAttentionPart, 0, run.from + at, run.to + at};
+  for (unsigned q = 0; q < block.queries; ++q) {
+    const Seen seen = seen_of(block.from[q], block.to[q], begin);
+    if (seen.first >= seen.end) continue;
+    block.first = seen.first < block.first ? seen.first : block.first;
+    block.end = seen.end > block.end ? seen.end : block.end;
+  }
+  return block;
+}
+
+void attend(const AttentionRun& run) {
+  const unsigned vectors = (run.v_dim + 15) / 16;
+  const size_t stride = size_t{vectors} * 16;
+  const uint32_t room = attention_room(run.queries);
+  float* sums = run.scratch;  // (room, 16)
+  float* wide_keys = sums + size_t{room} * 16;
+  float* wide_values = wide_keys + size_t{kAttentionPart} * run.k_dim;
+  alignas(64) float scores[Simd::kQueries * kAttentionPart], keep[16];
+  for (uint32_t q = 0; q < run.queries; ++q) run.state.top[q] = -__builtin_inff();
+  __builtin_memset(sums, 0, size_t{room} * 16 * sizeof(float));
+  __builtin_memset(run.state.mixed, 0, room * stride * sizeof(float));
+
+  const bool are_many = room > kDirectQueries;
+  PartSource keys = source_of(run.k_type, run.k_dim, are_many && run.k_type != KvType::kF32);
+  PartSource values = source_of(run.v_type, run.v_dim, run.v_dim % 16 != 0 || (are_many && run.v_type != KvType::kF32));
+  for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
+    const Seen part = seen_of(run.first, run.end, begin);
+    const uint32_t tile = (begin - run.begin) / kKvTile;
+    open_part(run, begin, run.keys + tile, part.first, part.end, keys, true, wide_keys);
+    open_part(run, begin, run.values + tile, part.first, part.end, values, false, wide_values);
+    uint32_t size = 0;
+    for (uint32_t at = 0; at < run.queries; at += size) {
+      const QueryBlock block = block_at(run, at, begin);
+      size = block.size;
+      if (block.first >= block.end) continue;
+      score_of(*keys.read, size)(run.packed + size_t{at} * run.k_dim, keys.tiles, block.first / kKvTile,
+                                 (block.end + kKvTile - 1) / kKvTile, run.k_dim, scores);
+      weigh(scores, block, begin, run.scale, run.softcap, run.state.top + at, sums + 16 * at, keep);
+      mix_of(*values.read, size)(scores, values.tiles, block.first, block.end, vectors, keep, run.state.mixed + at * stride);
+    }
+  }
+  for (uint32_t q = 0; q < run.queries; ++q) run.state.weight[q] = Simd::sum(Simd::load(sums + 16 * q));
+}
+
+// total = total and part, whose tops may differ.
+void merge(const AttentionState& total, const AttentionState& part, uint32_t queries, uint32_t v_dim) {
+  const size_t stride = (v_dim + 15) / 16 * 16;
+  for (uint32_t q = 0; q < queries; ++q) {
+    const float top = part.top[q] > total.top[q] ? part.top[q] : total.top[q];
+    if (part.weight[q] == 0) continue;  // saw nothing
+    float falls[16] = {total.top[q] - top, part.top[q] - top}, factors[16];
+    Simd::store(factors, exp(Simd::load(falls)));
+    const F keep = Simd::set1(factors[0]), take = Simd::set1(factors[1]);
+    for (size_t i = 0; i < stride; i += 16) {
+      float* mixed = total.mixed + q * stride + i;
+      Simd::store(mixed, Simd::fma(Simd::load(part.mixed + q * stride + i), take, Simd::mul(Simd::load(mixed), keep)));
+    }
+    total.weight[q] = total.weight[q] * factors[0] + part.weight[q] * factors[1];
+    total.top[q] = top;
+  }
+}
+
+// Appending to the cache.
+template <class Type>
+void put_key(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
+  kv::put_key<Type>(x, dim, tile, token);
+}
+template <class Type>
+void put_value(const float* x, uint32_t dim, std::byte* row) {
+  kv::put_value<Type>(x, dim, row);
+}
+constexpr KvPut kPut[] = {
+#define HEARTH_KV_TYPE(name) {&put_key<kv::name>, &put_value<kv::name>},
+#include "ops/kv/kv_types.def"
+#undef HEARTH_KV_TYPE
+};

@@ -118,10 +118,6 @@ void softcap(float* x, uint32_t n, float cap) {
   by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { store(x + i, capped(load(x + i, lanes), c), lanes); });
 }
 
-void to_half(const float* x, Fp16* out, uint32_t n) {
-  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { Simd::store_partial(out + i, load(x + i, lanes), lanes); });
-}
-
 void short_conv(const float* u, const float* kernel, const float* bias, uint32_t taps, uint32_t width, const float* c_gate,
                 float* out) {
   for (uint32_t c = 0; c < width; ++c) {

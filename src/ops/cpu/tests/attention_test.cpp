@@ -1,4 +1,5 @@
-// Attention and the short convolution on every instruction set: near the reference, and the same bits however a prompt is cut.
+// Attention and the short convolution on every instruction set, for every KV type: near the reference, which reads the same
+// cache, and the same bits however a prompt is cut, whoever computes it and whatever else is in the step.
 #include <algorithm>
 #include <array>
 #include <numeric>
@@ -13,42 +14,68 @@ using Values = std::vector<float>;
 
 struct Shape {
   uint32_t heads, kv_heads, k_dim, v_dim, page_tokens;
-  KvType type;
+};
+struct Types {
+  KvType k, v;
+  std::string name() const { return std::string(kv_format(k).name) + "/" + std::string(kv_format(v).name); }
+};
+
+// Every type for both, and each with its neighbour in the list.
+std::vector<Types> all_types() {
+  std::vector<Types> types;
+  const size_t count = kv_formats().size();
+  for (size_t i = 0; i < count; ++i) {
+    types.push_back({static_cast<KvType>(i), static_cast<KvType>(i)});
+    types.push_back({static_cast<KvType>(i), static_cast<KvType>((i + 1) % count)});
+  }
+  return types;
+}
+
+// How a sequence is run: pieces of `chunk` tokens, the last `generated` of them one by one as generated tokens.
+struct Way {
+  uint32_t chunk = 1u << 20, generated = 0;
+  uint32_t page_seed = 1;
 };
 
 // One sequence of `tokens` tokens with random queries, keys and values. Cache memory not yet written is not a number.
 class Sequence {
  public:
-  Sequence(const Shape& shape, uint32_t tokens, uint64_t seed)
+  Sequence(const Shape& shape, Types types, uint32_t tokens, uint64_t seed)
       : shape_(shape), tokens_(tokens),
         q_(normals(size_t{tokens} * shape.heads * shape.k_dim, seed)),
         k_(normals(size_t{tokens} * shape.kv_heads * shape.k_dim, seed + 1)),
         v_(normals(size_t{tokens} * shape.kv_heads * shape.v_dim, seed + 2)) {
     pages_.resize((tokens + shape.page_tokens - 1) / shape.page_tokens);
     layer_ = {.page_tokens = shape.page_tokens, .kv_heads = shape.kv_heads, .k_dim = shape.k_dim, .v_dim = shape.v_dim,
-              .k_type = shape.type, .v_type = shape.type};
+              .k_type = types.k, .v_type = types.v};
     layer_.page_stride = layer_.bytes_per_page();
   }
 
-  // Runs the tokens in pieces of `chunk`, in a new cache with its pages from last to first, or from first to last.
-  Values run(Backend& backend, uint32_t chunk, const AttentionOptions& options, bool reversed = true) {
+  bool is_possible() const { return check_kv(layer_).has_value(); }
+
+  // In a new cache, whose pages lie in an order of their own.
+  Values run(Backend& backend, const AttentionOptions& options, const Way& way = {}) {
     memory_.assign(layer_.page_stride * pages_.size() / 4 + 1, std::bit_cast<float>(0xFFFFFFFFu));
     layer_.first_page = reinterpret_cast<std::byte*>(memory_.data());
     std::iota(pages_.begin(), pages_.end(), 0u);
-    if (reversed) std::ranges::reverse(pages_);
+    Random random(way.page_seed);
+    for (size_t i = pages_.size(); i > 1; --i) std::swap(pages_[i - 1], pages_[random.below(i)]);
     Values out(size_t{tokens_} * shape_.heads * shape_.v_dim);
-    for (uint32_t past = 0; past < tokens_; past += chunk) {
-      const uint32_t rows = std::min(chunk, tokens_ - past);
+    const uint32_t prompt = tokens_ - way.generated;
+    for (uint32_t past = 0; past < tokens_;) {
+      const uint32_t rows = past < prompt ? std::min(way.chunk, prompt - past) : 1;
       const std::array<std::span<const uint32_t>, 1> groups = {pages_};
       const std::array<SequenceRows, 1> sequences = {SequenceRows{.rows = rows, .past = past, .pages = groups}};
       const std::vector<int32_t> ids(rows);
-      const Step step{.tokens = ids, .sequences = sequences};
+      const Step step{.tokens = ids, .sequences = sequences, .generated_rows = past < prompt ? 0 : rows};
       backend.kv_append(rows_of(k_, past, rows), rows_of(v_, past, rows), layer_, step);
       const uint32_t width = shape_.heads * shape_.v_dim;
       backend.attention(rows_of(q_, past, rows), layer_, step, {&out[size_t{past} * width], rows, width, width}, options);
+      past += rows;
     }
     return out;
   }
+  const Values& memory() const { return memory_; }  // of the last run
 
  private:
   ConstMatrix rows_of(const Values& values, uint32_t first, uint32_t rows) const {
@@ -63,10 +90,9 @@ class Sequence {
   KvLayer layer_;
 };
 
-const Shape kShapes[] = {
-    {2, 2, 64, 64, 16, KvType::kF32},   {4, 2, 128, 128, 64, KvType::kF16}, {8, 1, 8, 8, 5, KvType::kF16},
-    {3, 1, 80, 80, 16, KvType::kF32},   {7, 1, 40, 24, 32, KvType::kF16},   {12, 1, 96, 112, 100, KvType::kF16},
-    {6, 6, 256, 256, 256, KvType::kF16}};
+// Groups of 1 to 16 heads, dimensions that fill vectors and blocks and such that do not, pages of one tile and of many.
+const Shape kShapes[] = {{2, 2, 64, 64, 16},  {4, 2, 128, 128, 64},  {8, 1, 8, 8, 16},     {3, 1, 80, 80, 32},  {7, 1, 40, 24, 48},
+                         {12, 1, 96, 112, 16}, {6, 6, 256, 256, 256}, {16, 1, 32, 64, 128}, {10, 2, 24, 96, 16}};
 
 AttentionOptions options_for(const Shape& shape, uint32_t variant, const Values& sinks) {
   AttentionOptions options{.heads = shape.heads, .scale = 1 / std::sqrt(static_cast<float>(shape.k_dim))};
@@ -77,72 +103,124 @@ AttentionOptions options_for(const Shape& shape, uint32_t variant, const Values&
 }
 
 TEST(Attention, NearTheReference) {
-  const Values sinks = normals(16, 1);
+  const Values sinks = normals(24, 1);
   size_t cases = 0;
-  for (const Shape& shape : kShapes) {
-    Sequence sequence(shape, 150, 3);
-    for (uint32_t variant = 0; variant < 4; ++variant) {
-      const AttentionOptions options = options_for(shape, variant, sinks);
-      const Values wanted = sequence.run(*reference::make_backend(), 150, options);
-      for (const KernelTable* table : usable_tables()) {
-        const Values got = sequence.run(*backend_for(*table), 150, options);
-        for (size_t i = 0; i < got.size(); ++i)
-          ASSERT_NEAR(got[i], wanted[i], 3e-6 * (1 + std::fabs(wanted[i])))
-              << table->isa << " dim " << shape.k_dim << " variant " << variant << " value " << i;
-        ++cases;
+  for (const Shape& shape : kShapes)
+    for (const Types types : all_types()) {
+      Sequence sequence(shape, types, 100, 3);
+      if (!sequence.is_possible()) continue;
+      for (uint32_t variant = 0; variant < 4; ++variant) {
+        const AttentionOptions options = options_for(shape, variant, sinks);
+        const Values wanted = sequence.run(*reference::make_backend(), options), cache = sequence.memory();
+        for (const KernelTable* table : usable_tables()) {
+          const Values got = sequence.run(*backend_for(*table), options);
+          expect_same_bits(sequence.memory(), cache, std::string(table->isa) + " cache of " + types.name());
+          for (size_t i = 0; i < got.size(); ++i)
+            ASSERT_NEAR(got[i], wanted[i], 3e-6 * (1 + std::fabs(wanted[i])))
+                << table->isa << " " << types.name() << " dim " << shape.k_dim << " variant " << variant << " value " << i;
+          ++cases;
+        }
       }
     }
-  }
   hearth::testing::count_cases("kernel cases", cases);
+}
+
+// More than one run of the context, so that states are merged, and far more than a window.
+TEST(Attention, NearTheReferenceInALongContext) {
+  const Values sinks = normals(24, 1);
+  for (const Shape& shape : {Shape{4, 2, 32, 32, 16}, Shape{12, 1, 8, 24, 64}})
+    for (const KvType type : {KvType::kF32, KvType::kF16})
+      for (const uint32_t variant : {0u, 1u, 3u}) {
+        Sequence sequence(shape, {type, type}, 1100, 3);
+        AttentionOptions options = options_for(shape, variant, sinks);
+        if (variant == 1) options.window = 700;
+        const Values wanted = sequence.run(*reference::make_backend(), options);
+        for (const KernelTable* table : usable_tables()) {
+          const Values got = sequence.run(*backend_for(*table), options);
+          for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], 3e-6 * (1 + std::fabs(wanted[i]))) << table->isa << " " << i;
+        }
+      }
 }
 
 TEST(Attention, TheSameBitsHoweverThePromptIsCut) {
-  const Values sinks = normals(16, 1);
+  const Values sinks = normals(24, 1);
   size_t cases = 0;
-  for (const Shape& shape : kShapes) {
-    Sequence sequence(shape, 150, 5);
-    for (const KernelTable* table : usable_tables()) {
-      const auto one_thread = backend_for(*table, 1), two_threads = backend_for(*table, 2);
-      for (uint32_t variant = 0; variant < 4; ++variant) {
-        const AttentionOptions options = options_for(shape, variant, sinks);
-        const Values whole = sequence.run(*one_thread, 150, options);
-        for (const uint32_t chunk : {1u, 7u, 64u}) {
-          expect_same_bits(sequence.run(*two_threads, chunk, options), whole,
-                           std::string(table->isa) + " chunks of " + std::to_string(chunk));
-          ++cases;
+  for (const Shape& shape : kShapes)
+    for (const Types types : all_types()) {
+      Sequence sequence(shape, types, 90, 5);
+      if (!sequence.is_possible()) continue;
+      for (const KernelTable* table : usable_tables()) {
+        const auto backend = backend_for(*table);
+        for (const uint32_t variant : {1u, 3u}) {
+          const AttentionOptions options = options_for(shape, variant, sinks);
+          const Values whole = sequence.run(*backend, options);
+          for (const Way way : {Way{.chunk = 1, .page_seed = 2}, Way{.chunk = 7}, Way{.chunk = 40, .generated = 20}}) {
+            expect_same_bits(sequence.run(*backend, options, way), whole,
+                             types.name() + " " + table->isa + " chunks of " + std::to_string(way.chunk));
+            ++cases;
+          }
         }
-        expect_same_bits(sequence.run(*two_threads, 150, options, /*reversed=*/false), whole, "page order");
       }
     }
-  }
   hearth::testing::count_cases("kernel cases", cases);
 }
 
-TEST(Attention, SequencesOfAStepDoNotMeet) {
-  // Two sequences in one step, over one cache: each as if alone.
-  const Shape shape{4, 2, 32, 32, 16, KvType::kF16};
-  const auto backend = backend_for(*usable_tables().front());
-  KvLayer layer{.page_tokens = 16, .kv_heads = 2, .k_dim = 32, .v_dim = 32, .k_type = shape.type, .v_type = shape.type};
-  layer.page_stride = layer.bytes_per_page();
-  Values memory(layer.page_stride * 4 / 4);
-  layer.first_page = reinterpret_cast<std::byte*>(memory.data());
-  const std::array<uint32_t, 2> first_pages = {3, 0}, second_pages = {1, 2};
-  const std::array<std::span<const uint32_t>, 1> first = {first_pages}, second = {second_pages};
-  const Values q = normals(40 * 128, 1), k = normals(40 * 64, 2), v = normals(40 * 64, 3);
-  const AttentionOptions options{.heads = 4, .scale = 0.2f};
-  const std::vector<int32_t> ids(40);
-  const std::array<SequenceRows, 2> both = {SequenceRows{.first_row = 0, .rows = 17, .pages = first},
-                                            SequenceRows{.first_row = 17, .rows = 23, .pages = second}};
-  Values together(40 * 128), alone(40 * 128);
-  const Step step{.tokens = ids, .sequences = both};
-  backend->kv_append(view(k, 40), view(v, 40), layer, step);
-  backend->attention(view(q, 40), layer, step, view(together, 40), options);
-  for (const SequenceRows& one : both) {
-    const Step single{.tokens = ids, .sequences = {&one, 1}};
-    backend->kv_append(view(k, 40), view(v, 40), layer, single);
-    backend->attention(view(q, 40), layer, single, view(alone, 40), options);
+// Tiles become smaller and contexts are divided into runs where there are more threads than tiles.
+TEST(Attention, TheSameBitsWithAnyNumberOfThreads) {
+  const Values sinks = normals(24, 1);
+  for (const KvFormat& format : kv_formats()) {
+    const auto type = static_cast<KvType>(&format - kv_formats().data());
+    for (const Shape& shape : {Shape{4, 1, 32, 32, 16}, Shape{24, 2, 32, 64, 64}}) {
+      Sequence sequence(shape, {type, type}, 1150, 6);
+      for (uint32_t variant : {0u, 1u, 3u}) {
+        AttentionOptions options = options_for(shape, variant, sinks);
+        if (variant == 1) options.window = 700;
+        const KernelTable& table = *usable_tables().front();
+        const Way way{.chunk = 1140, .generated = 5, .page_seed = variant};
+        const Values one = sequence.run(*backend_for(table, 1), options, way);
+        for (const unsigned threads : {2u, 3u, 5u, 8u})
+          expect_same_bits(sequence.run(*backend_for(table, threads), options, way), one,
+                           std::string(format.name) + " threads " + std::to_string(threads));
+        expect_same_bits(sequence.run(*backend_for(table, 8), options, {.chunk = 300}), one, std::string(format.name) + " chunks");
+      }
+    }
   }
-  expect_same_bits(together, alone, "two sequences");
+}
+
+// Sequences of one step, generated and prompt rows mixed, over one cache: each as if alone.
+TEST(Attention, SequencesOfAStepDoNotMeet) {
+  for (const Types types : all_types()) {
+    const Shape shape{4, 2, 32, 32, 16};
+    const auto backend = backend_for(*usable_tables().front());
+    KvLayer layer{.page_tokens = 16, .kv_heads = 2, .k_dim = 32, .v_dim = 32, .k_type = types.k, .v_type = types.v};
+    layer.page_stride = layer.bytes_per_page();
+    Values memory(layer.page_stride * 44 / 4);
+    layer.first_page = reinterpret_cast<std::byte*>(memory.data());
+    std::vector<uint32_t> long_pages(40);  // 640 tokens: a context of more than one run
+    std::iota(long_pages.begin(), long_pages.end(), 4u);
+    const std::array<uint32_t, 2> first_pages = {3, 0}, second_pages = {1, 2};
+    const std::array<std::span<const uint32_t>, 1> first = {first_pages}, second = {second_pages}, third = {long_pages};
+    const std::vector<int32_t> ids(640);
+    const Values before_k = normals(639 * 64, 7), before_v = normals(639 * 64, 8);
+    const SequenceRows before{.rows = 639, .pages = third};
+    backend->kv_append(view(before_k, 639), view(before_v, 639), layer, {.tokens = {ids.data(), 639}, .sequences = {&before, 1}});
+
+    const Values q = normals(41 * 128, 1), k = normals(41 * 64, 2), v = normals(41 * 64, 3);
+    const AttentionOptions options{.heads = shape.heads, .scale = 0.2f};
+    const std::array<SequenceRows, 3> all = {SequenceRows{.first_row = 0, .rows = 1, .past = 639, .pages = third},
+                                             SequenceRows{.first_row = 1, .rows = 17, .pages = first},
+                                             SequenceRows{.first_row = 18, .rows = 23, .pages = second}};
+    Values together(41 * 128), alone(41 * 128);
+    const Step step{.tokens = {ids.data(), 41}, .sequences = all, .generated_rows = 1};
+    backend->kv_append(view(k, 41), view(v, 41), layer, step);
+    backend->attention(view(q, 41), layer, step, view(together, 41), options);
+    for (const SequenceRows& one : all) {
+      const Step single{.tokens = {ids.data(), 41}, .sequences = {&one, 1}};
+      backend->kv_append(view(k, 41), view(v, 41), layer, single);
+      backend->attention(view(q, 41), layer, single, view(alone, 41), options);
+    }
+    expect_same_bits(together, alone, types.name());
+  }
 }
 
 TEST(ShortConv, NearTheReferenceAndTheSameInPieces) {

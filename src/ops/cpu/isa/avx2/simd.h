@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/fp8.h"
 #include "tensor/half.h"
 
 namespace hearth::ops::cpu::avx2 {
@@ -20,6 +21,8 @@ struct Simd {
   static constexpr unsigned kRows = 3, kDirectRows = 3;
   static constexpr unsigned kFloatRows = 3;
   static constexpr bool kPairSums = true;
+  static constexpr unsigned kQueries = 6;
+  static constexpr unsigned kQuerySums = 6;
   static constexpr int kByteZero = 128;  // vpmaddubsw saturates with 8-bit codes, so dot8 works on signed ones
 
   static HEARTH_ALWAYS_INLINE F zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -54,6 +57,19 @@ struct Simd {
       return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
     };
     return {wide(_mm_loadu_si128(q)), wide(_mm_loadu_si128(q + 1))};
+  }
+  // Through f16, whose exponent has one bit more: the same fields, exact, times 2^8. 0x7F is not a number.
+  static HEARTH_ALWAYS_INLINE F load(const Fp8E4M3* p) {
+    const __m256i words = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    const __m256i magnitude = _mm256_and_si256(words, _mm256_set1_epi16(0x7F));
+    const __m256i nan = _mm256_and_si256(_mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7F)), _mm256_set1_epi16(0x7E00));
+    const __m256i half = _mm256_or_si256(_mm256_or_si256(_mm256_slli_epi16(magnitude, 7), nan),
+                                         _mm256_slli_epi16(_mm256_xor_si256(words, magnitude), 8));
+    return mul({_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))}, set1(256));
+  }
+  static HEARTH_ALWAYS_INLINE F broadcast(Fp16 x) {
+    const __m256 v = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(x.bits)));
+    return {v, v};
   }
   static HEARTH_ALWAYS_INLINE void store_partial(Fp16* p, F v, unsigned n) {
     __m128i whole[2] = {_mm256_cvtps_ph(v.lo, _MM_FROUND_TO_NEAREST_INT), _mm256_cvtps_ph(v.hi, _MM_FROUND_TO_NEAREST_INT)};
@@ -147,6 +163,16 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE I widen(const int16_t* p) {
     const auto* q = reinterpret_cast<const __m128i*>(p);
     return {_mm256_cvtepi16_epi32(_mm_loadu_si128(q)), _mm256_cvtepi16_epi32(_mm_loadu_si128(q + 1))};
+  }
+  static HEARTH_ALWAYS_INLINE I widen(const uint8_t* p) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm256_cvtepu8_epi32(v), _mm256_cvtepu8_epi32(_mm_srli_si128(v, 8))};
+  }
+  static HEARTH_ALWAYS_INLINE I where(uint32_t bits, int32_t x) {
+    const __m256i all = _mm256_set1_epi32(static_cast<int>(bits)), value = _mm256_set1_epi32(x);
+    const __m256i lo = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), hi = _mm256_slli_epi32(lo, 8);
+    return {_mm256_and_si256(_mm256_cmpeq_epi32(_mm256_and_si256(all, lo), lo), value),
+            _mm256_and_si256(_mm256_cmpeq_epi32(_mm256_and_si256(all, hi), hi), value)};
   }
   static HEARTH_ALWAYS_INLINE void narrow(int8_t* p, I v) {
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(v.lo, v.hi), 0xD8);

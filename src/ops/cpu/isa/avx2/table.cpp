@@ -3,6 +3,7 @@
 #include "ops/cpu/isa/avx2/simd.h"
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/kv/all.h"
 
 namespace hearth::ops::cpu {
 
@@ -29,8 +30,11 @@ constinit const KernelTable kAvx2{
     .add = &avx2::add,
     .scale = &avx2::scale,
     .softcap = &avx2::softcap,
-    .to_half = &avx2::to_half,
+    .put = avx2::kPut,
+    .attention_room = &avx2::attention_room,
+    .pack_queries = &avx2::pack_queries,
     .attend = &avx2::attend,
+    .merge = &avx2::merge,
     .short_conv = &avx2::short_conv,
 };
 

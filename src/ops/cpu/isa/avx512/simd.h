@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/fp8.h"
 #include "tensor/half.h"
 
 namespace hearth::ops::cpu::avx512 {
@@ -16,6 +17,8 @@ struct Simd {
   static constexpr unsigned kRows = 12, kDirectRows = 8;  // activation rows in a tile of unpacked codes, and of packed ones
   static constexpr unsigned kFloatRows = 12;                     // the same for float weights, which keep two sums per row
   static constexpr bool kPairSums = false;
+  static constexpr unsigned kQueries = 12;      // of attention, in one register tile
+  static constexpr unsigned kQuerySums = 24;    // registers of sums in such a tile
   static constexpr int kByteZero = 0;           // dot8 takes (code - kByteZero)
 
   static HEARTH_ALWAYS_INLINE __mmask16 first(unsigned n) { return static_cast<__mmask16>((1u << n) - 1); }
@@ -35,6 +38,18 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F load(const Bf16* p) {
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+  }
+  // Through f16, whose exponent has one bit more: the same fields, exact, times 2^8. 0x7F is not a number.
+  static HEARTH_ALWAYS_INLINE F load(const Fp8E4M3* p) {
+    const __m256i words = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    const __m256i magnitude = _mm256_and_si256(words, _mm256_set1_epi16(0x7F));
+    const __m256i sign = _mm256_slli_epi16(_mm256_xor_si256(words, magnitude), 8);
+    const __mmask16 is_nan = _mm256_cmpeq_epi16_mask(magnitude, _mm256_set1_epi16(0x7F));
+    const __m256i fields = _mm256_mask_blend_epi16(is_nan, _mm256_slli_epi16(magnitude, 7), _mm256_set1_epi16(0x7E00));
+    return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_or_si256(fields, sign)), _mm512_set1_ps(256));
+  }
+  static HEARTH_ALWAYS_INLINE F broadcast(Fp16 x) {
+    return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<short>(x.bits)));
   }
   static HEARTH_ALWAYS_INLINE void store_partial(Fp16* p, F v, unsigned n) {
     _mm256_mask_storeu_epi16(p, first(n), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -110,6 +125,12 @@ struct Simd {
   }
   static HEARTH_ALWAYS_INLINE I widen(const int16_t* p) {
     return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static HEARTH_ALWAYS_INLINE I widen(const uint8_t* p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static HEARTH_ALWAYS_INLINE I where(uint32_t bits, int32_t x) {
+    return _mm512_maskz_set1_epi32(static_cast<__mmask16>(bits), x);
   }
   static HEARTH_ALWAYS_INLINE void narrow(int8_t* p, I v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(v));

@@ -3,6 +3,7 @@
 #include "ops/cpu/isa/avx512/simd.h"
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/kv/all.h"
 
 namespace hearth::ops::cpu {
 
@@ -29,8 +30,11 @@ constinit const KernelTable kAvx512{
     .add = &avx512::add,
     .scale = &avx512::scale,
     .softcap = &avx512::softcap,
-    .to_half = &avx512::to_half,
+    .put = avx512::kPut,
+    .attention_room = &avx512::attention_room,
+    .pack_queries = &avx512::pack_queries,
     .attend = &avx512::attend,
+    .merge = &avx512::merge,
     .short_conv = &avx512::short_conv,
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/fp8.h"
 #include "tensor/half.h"
 
 namespace hearth::ops::cpu::scalar {
@@ -19,6 +20,8 @@ struct Simd {
   static constexpr unsigned kRows = 2, kDirectRows = 2;
   static constexpr unsigned kFloatRows = 2;
   static constexpr bool kPairSums = false;
+  static constexpr unsigned kQueries = 4;
+  static constexpr unsigned kQuerySums = 4;
   static constexpr int kByteZero = 0;
 
   template <class Lane>
@@ -68,6 +71,10 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F load(const Bf16* p) {
     return floats([=](int i) { return Bf16::decode(p[i].bits); });
   }
+  static HEARTH_ALWAYS_INLINE F load(const Fp8E4M3* p) {
+    return floats([=](int i) { return Fp8E4M3::decode(p[i].bits); });
+  }
+  static HEARTH_ALWAYS_INLINE F broadcast(Fp16 x) { return set1(Fp16::decode(x.bits)); }
   static HEARTH_ALWAYS_INLINE void store_partial(Fp16* p, F v, unsigned n) {
     for (unsigned i = 0; i < n; ++i) p[i].bits = Fp16::encode(v.v[i]);
   }
@@ -158,6 +165,12 @@ struct Simd {
   }
   static HEARTH_ALWAYS_INLINE I widen(const int16_t* p) {
     return ints([=](int i) { return p[i]; });
+  }
+  static HEARTH_ALWAYS_INLINE I widen(const uint8_t* p) {
+    return ints([=](int i) { return p[i]; });
+  }
+  static HEARTH_ALWAYS_INLINE I where(uint32_t bits, int32_t x) {
+    return ints([=](int i) { return bits >> i & 1 ? x : 0; });
   }
   static HEARTH_ALWAYS_INLINE void narrow(int8_t* p, I v) {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<int8_t>(v.v[i] < -128 ? -128 : v.v[i] > 127 ? 127 : v.v[i]);

@@ -3,6 +3,7 @@
 #include "ops/cpu/isa/scalar/simd.h"
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/kv/all.h"
 
 namespace hearth::ops::cpu {
 
@@ -29,8 +30,11 @@ constinit const KernelTable kScalar{
     .add = &scalar::add,
     .scale = &scalar::scale,
     .softcap = &scalar::softcap,
-    .to_half = &scalar::to_half,
+    .put = scalar::kPut,
+    .attention_room = &scalar::attention_room,
+    .pack_queries = &scalar::pack_queries,
     .attend = &scalar::attend,
+    .merge = &scalar::merge,
     .short_conv = &scalar::short_conv,
 };
 
