@@ -10,8 +10,7 @@
 namespace hearth::ops {
 
 // One attention layer's share of every page. Page p of this layer begins at first_page + p * page_stride and holds
-//   keys   [kv_head][tile][k_dim / block][block of sixteen tokens] in k_type, then
-//   values [kv_head][token][v_dim / block][block] in v_type,
+//   keys [kv_head][tile of kKvTile tokens] in k_type, then values likewise in v_type (ops/kv/kv_types.h),
 // with `page_tokens` tokens, a multiple of kKvTile. docs/formats/kv_pages.md
 struct KvLayer {
   std::byte* first_page = nullptr;
@@ -38,12 +37,14 @@ Result<void> check_kv(const KvLayer& layer);
 struct KvPlace {
   uint32_t page, token;
 
-  std::byte* key_tile(const KvLayer& layer, uint32_t head) const {  // the token's own place in it: token % kKvTile
+  // The tiles it belongs to, and its place there.
+  std::byte* key_tile(const KvLayer& layer, uint32_t head) const {
     return layer.keys(page, head) + token / kKvTile * kKvTile * kv_row_bytes(layer.k_type, layer.k_dim);
   }
-  std::byte* value(const KvLayer& layer, uint32_t head) const {
-    return layer.values(page, head) + token * kv_row_bytes(layer.v_type, layer.v_dim);
+  std::byte* value_tile(const KvLayer& layer, uint32_t head) const {
+    return layer.values(page, head) + token / kKvTile * kKvTile * kv_row_bytes(layer.v_type, layer.v_dim);
   }
+  uint32_t in_tile() const { return token % kKvTile; }
 };
 inline KvPlace kv_place(const SequenceRows& sequence, const KvLayer& layer, uint32_t position) {
   return {sequence.pages[layer.group][position / layer.page_tokens], position % layer.page_tokens};

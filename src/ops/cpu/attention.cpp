@@ -21,17 +21,25 @@ uint32_t first_visible(uint32_t position, uint32_t window) {
 
 size_t row_floats(uint32_t v_dim) { return (v_dim + 15) / 16 * 16; }
 
+// Sums of the weights by lanes, and a part's keys and values in f32.
+size_t attention_scratch(uint32_t room, const KvLayer& layer) {
+  const auto tile = [](uint32_t dim) { return std::max<size_t>(size_t{dim} / 32 * kAttentionWideBlock, kKvTile * row_floats(dim)); };
+  return size_t{room} * 16 + kAttentionPart / kKvTile * (tile(layer.k_dim) + tile(layer.v_dim));
+}
+
 // The tiles of keys and values that hold positions [from, to) of a run, perhaps with the first part of the next one.
 struct RunTiles {
   const std::byte *keys[kRunTiles + kAttentionPart / kKvTile], *values[kRunTiles + kAttentionPart / kKvTile];
 
-  RunTiles(const SequenceRows& sequence, const KvLayer& layer, uint32_t kv_head, uint32_t begin, uint32_t from,
-           uint32_t to) {
+  RunTiles(const SequenceRows& sequence, const KvLayer& layer, uint32_t kv_head, uint32_t begin, uint32_t from, uint32_t to) {
+    const size_t key_head = layer.key_bytes(), value_head = layer.value_bytes();
+    const size_t key_tile = key_head / layer.page_tokens * kKvTile, value_tile = value_head / layer.page_tokens * kKvTile;
+    const std::byte *first_key = layer.keys(0, kv_head), *first_value = layer.values(0, kv_head);
     for (uint32_t position = from / kKvTile * kKvTile; position < to; position += kKvTile) {
       const KvPlace at = kv_place(sequence, layer, position);
       const uint32_t tile = (position - begin) / kKvTile;
-      keys[tile] = at.key_tile(layer, kv_head);
-      values[tile] = at.value(layer, kv_head);
+      keys[tile] = first_key + at.page * layer.page_stride + at.token / kKvTile * key_tile;
+      values[tile] = first_value + at.page * layer.page_stride + at.token / kKvTile * value_tile;
     }
   }
 };
@@ -53,8 +61,8 @@ void Attender::append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const 
         const KvPlace at = kv_place(sequence, layer, position);
         const uint32_t row = sequence.first_row + position - sequence.past;
         for (uint32_t h = 0; h < layer.kv_heads; ++h) {
-          put_key.key(k.row(row) + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.token % kKvTile);
-          put_value.value(v.row(row) + size_t{h} * layer.v_dim, layer.v_dim, at.value(layer, h));
+          put_key.key(k.row(row) + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.in_tile());
+          put_value.value(v.row(row) + size_t{h} * layer.v_dim, layer.v_dim, at.value_tile(layer, h), at.in_tile());
         }
       }
     });
@@ -134,7 +142,6 @@ void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
   }
   float* packed = worker.packed.at_least(size_t{room} * layer.k_dim);
   workers_.kernels.pack_queries(rows, queries, layer.k_dim, packed);
-  const size_t scratch = size_t{room} * 16 + kAttentionPart * (layer.k_dim + row_floats(layer.v_dim));
 
   const bool is_whole = piece.state == kNone;
   float* memory = is_whole ? worker.run.at_least(state_floats(queries, layer.v_dim)) : states_.at_least(0) + piece.state;
@@ -148,7 +155,7 @@ void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
                              .values = tiles.values, .begin = begin, .first = first, .end = end,
                              .known_end = known_end, .k_type = layer.k_type,
                              .v_type = layer.v_type, .k_dim = layer.k_dim, .v_dim = layer.v_dim, .scale = call.options.scale,
-                             .softcap = call.options.softcap, .scratch = worker.scratch.at_least(scratch), .state = state});
+                             .softcap = call.options.softcap, .scratch = worker.scratch.at_least(attention_scratch(room, layer)), .state = state});
     if (is_whole) workers_.kernels.merge(total, state, queries, layer.v_dim);
   }
   if (is_whole) finish(tile, total, call);

@@ -3,6 +3,7 @@
 // Kernels work on one row or one panel; sharing among threads is the callers' business (matmul.cpp, attention.cpp).
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "ops/cpu/packed/layouts.h"
 #include "ops/kv_view.h"
@@ -62,6 +63,7 @@ struct AttentionState {
 // Queries that share a kv head (of several heads and rows), over a run of the context. Scores of kAttentionPart tokens, from
 // multiples of it on, share one maximum; runs begin at such multiples and are independent of each other (merge).
 constexpr uint32_t kAttentionPart = 64;
+constexpr uint32_t kAttentionWideBlock = 16 * (32 + 1);  // floats that 32 numbers of sixteen tokens may take in scratch
 struct AttentionRun {
   const float* packed;         // by pack_queries
   uint32_t queries;
@@ -73,14 +75,14 @@ struct AttentionRun {
   KvType k_type, v_type;
   uint32_t k_dim, v_dim;
   float scale, softcap;
-  float* scratch;              // attention_scratch() floats
+  float* scratch;              // attention_scratch() of attention.cpp floats
   AttentionState state;        // written: what the queries see of this run alone
 };
 
 // Appending one token's numbers of one head to pages (ops/kv/kv_types.h).
 struct KvPut {
   void (*key)(const float* x, uint32_t dim, std::byte* tile, uint32_t token);
-  void (*value)(const float* x, uint32_t dim, std::byte* row);
+  void (*value)(const float* x, uint32_t dim, std::byte* tile, uint32_t token);
 };
 
 struct KernelTable {

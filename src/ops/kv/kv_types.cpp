@@ -22,9 +22,15 @@ void get_key(const std::byte* tile, uint32_t dim, uint32_t token, float* x) {
 }
 
 template <class Type>
-void get_value(const std::byte* row, uint32_t dim, float* x) {
-  const auto* blocks = reinterpret_cast<const typename Type::Block*>(row);
-  for (uint32_t i = 0; i < dim / Type::kValues; ++i) decode<Type>(blocks[i], x + i * Type::kValues);
+void get_value(const std::byte* tile, uint32_t dim, uint32_t token, float* x) {
+  if constexpr (Type::kValues == 1) {
+    const auto* row = reinterpret_cast<const typename Type::Block*>(tile) + size_t{token} * dim;
+    for (uint32_t i = 0; i < dim; ++i) decode<Type>(row[i], x + i);
+  } else {
+    const auto* tiles = reinterpret_cast<const typename Type::ValueTile*>(tile);
+    static_assert(sizeof *tiles == kKvTile * sizeof(typename Type::Block), "a tile is its blocks");
+    for (uint32_t i = 0; i < dim / Type::kValues; ++i) decode<Type>(Type::get(tiles[i], token), x + i * Type::kValues);
+  }
 }
 
 template <class Type>

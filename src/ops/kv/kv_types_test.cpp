@@ -35,21 +35,32 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {  // 
 
 KvType type_of(const KvFormat& format) { return static_cast<KvType>(&format - kv_formats().data()); }
 
+std::vector<float> rounded(const KvFormat& format, const std::vector<float>& x) {
+  const auto dim = static_cast<uint32_t>(x.size());
+  std::vector<std::byte> tile(kKvTile * kv_row_bytes(type_of(format), dim));
+  std::vector<float> out(dim);
+  format.put_value(x.data(), dim, tile.data(), 5);
+  format.get_value(tile.data(), dim, 5, out.data());
+  return out;
+}
+
 TEST(KvTypes, KeysAndValuesComeBackTheSameFromEveryPlace) {
   for (const KvFormat& format : kv_formats()) {
-    const size_t row_bytes = kv_row_bytes(type_of(format), kDim);
-    std::vector<std::byte> tile(kKvTile * row_bytes, std::byte{0xA5}), row(row_bytes);
+    std::vector<std::byte> keys(kKvTile * kv_row_bytes(type_of(format), kDim), std::byte{0xA5}), values = keys, alone = keys;
     std::vector<std::vector<float>> wanted(kKvTile, std::vector<float>(kDim));
     for (const uint32_t token : {3u, 0u, 15u, 8u, 1u, 2u, 4u, 5u, 6u, 7u, 14u, 13u, 12u, 11u, 10u, 9u}) {
       const std::vector<float> x = normals(kDim, token + 1);
-      format.put_value(x.data(), kDim, row.data());
-      format.get_value(row.data(), kDim, wanted[token].data());
-      format.put_key(x.data(), kDim, tile.data(), token);
+      format.put_value(x.data(), kDim, alone.data(), 0);
+      format.get_value(alone.data(), kDim, 0, wanted[token].data());
+      format.put_key(x.data(), kDim, keys.data(), token);
+      format.put_value(x.data(), kDim, values.data(), token);
     }
     for (uint32_t token = 0; token < kKvTile; ++token) {  // no token was disturbed by those written after it
       std::vector<float> got(kDim);
-      format.get_key(tile.data(), kDim, token, got.data());
-      EXPECT_EQ(got, wanted[token]) << format.name << " token " << token;
+      format.get_key(keys.data(), kDim, token, got.data());
+      EXPECT_EQ(got, wanted[token]) << format.name << " key " << token;
+      format.get_value(values.data(), kDim, token, got.data());
+      EXPECT_EQ(got, wanted[token]) << format.name << " value " << token;
     }
   }
 }
@@ -57,14 +68,7 @@ TEST(KvTypes, KeysAndValuesComeBackTheSameFromEveryPlace) {
 TEST(KvTypes, RoundingCostsLittleMoreThanTheBestEncoderOfTheFormat) {
   const std::vector<float> x = normals(64 * kDim, 9);
   for (const KvFormat& format : kv_formats()) {
-    const auto rounded = [&](void (*put)(const float*, uint32_t, std::byte*), void (*get)(const std::byte*, uint32_t, float*)) {
-      std::vector<std::byte> row(kv_row_bytes(type_of(format), static_cast<uint32_t>(x.size())));
-      std::vector<float> out(x.size());
-      put(x.data(), static_cast<uint32_t>(x.size()), row.data());
-      get(row.data(), static_cast<uint32_t>(x.size()), out.data());
-      return out;
-    };
-    const double error = distance(rounded(format.put_value, format.get_value), x);
+    const double error = distance(rounded(format, x), x);
     const quant::Format* codec = quant::find_format(format.name);
     if (codec == nullptr) {
       EXPECT_LT(error, 0.03) << format.name;  // three bits of mantissa
@@ -82,11 +86,9 @@ TEST(KvTypes, RoundingCostsLittleMoreThanTheBestEncoderOfTheFormat) {
 TEST(KvTypes, LargeAndTinyNumbersSaturateAndVanish) {
   for (const KvFormat& format : kv_formats())
     for (const float magnitude : {3e38f, 60000.0f, 1e-30f, 0.0f}) {
-      std::vector<float> x(32, magnitude), got(32);
+      std::vector<float> x(32, magnitude);
       x[7] = -magnitude;
-      std::vector<std::byte> row(kv_row_bytes(type_of(format), 32));
-      format.put_value(x.data(), 32, row.data());
-      format.get_value(row.data(), 32, got.data());
+      const std::vector<float> got = rounded(format, x);
       const bool overflows = format.name == "f16" && magnitude > 65504;  // f16 alone has an infinity to say it with
       for (size_t i = 0; i < 32; ++i) {
         EXPECT_EQ(std::isfinite(got[i]), !overflows) << format.name << " " << magnitude;
@@ -100,12 +102,9 @@ TEST(KvTypes, WhatIsNotFiniteIsNotHidden) {
   for (const KvFormat& format : kv_formats())
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(),
                             std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
-      std::vector<float> x = normals(32, 4), got(32);
+      std::vector<float> x = normals(32, 4);
       x[11] = bad;
-      std::vector<std::byte> row(kv_row_bytes(type_of(format), 32));
-      format.put_value(x.data(), 32, row.data());
-      format.get_value(row.data(), 32, got.data());
-      EXPECT_FALSE(std::isfinite(got[11])) << format.name << " " << bad;
+      EXPECT_FALSE(std::isfinite(rounded(format, x)[11])) << format.name << " " << bad;
     }
 }
 

@@ -16,6 +16,7 @@ struct Float {
 template <class Number>
 struct Plain {
   static constexpr uint32_t kValues = 1;
+  static constexpr bool kScaled = false;
   using Block = Number;
   struct KeyTile {
     Number numbers[16];
@@ -31,7 +32,6 @@ struct Plain {
     if constexpr (sizeof(Number) == 4) return Simd::load(&numbers->value);
     else return Simd::load(numbers);
   }
-
   template <class Simd>
   struct Keys {
     HEARTH_ALWAYS_INLINE explicit Keys(const KeyTile& tile) : tile_(&tile) {}
@@ -40,10 +40,6 @@ struct Plain {
    private:
     const KeyTile* tile_;
   };
-  template <class Simd>
-  static HEARTH_ALWAYS_INLINE typename Simd::F values(const Block* row, uint32_t sixteenth) {
-    return load<Simd>(row + 16 * sixteenth);
-  }
 };
 
 struct F32 : Plain<Float> {

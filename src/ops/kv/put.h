@@ -7,6 +7,7 @@
 
 namespace hearth::ops::kv {
 
+// The tile's token `token` becomes x, `dim` numbers.
 template <class Type>
 HEARTH_ALWAYS_INLINE void put_key(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
   auto* tiles = reinterpret_cast<typename Type::KeyTile*>(tile);
@@ -18,9 +19,18 @@ HEARTH_ALWAYS_INLINE void put_key(const float* x, uint32_t dim, std::byte* tile,
 }
 
 template <class Type>
-HEARTH_ALWAYS_INLINE void put_value(const float* x, uint32_t dim, std::byte* row) {
-  auto* blocks = reinterpret_cast<typename Type::Block*>(row);
-  for (uint32_t i = 0; i < dim / Type::kValues; ++i) Type::encode(x + i * Type::kValues, blocks[i]);
+HEARTH_ALWAYS_INLINE void put_value(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
+  if constexpr (Type::kValues == 1) {
+    auto* row = reinterpret_cast<typename Type::Block*>(tile) + size_t{token} * dim;
+    for (uint32_t i = 0; i < dim; ++i) Type::encode(x + i, row[i]);
+  } else {
+    auto* tiles = reinterpret_cast<typename Type::ValueTile*>(tile);
+    for (uint32_t i = 0; i < dim / Type::kValues; ++i) {
+      typename Type::Block block;
+      Type::encode(x + i * Type::kValues, block);
+      Type::put(tiles[i], token, block);
+    }
+  }
 }
 
 }  // namespace hearth::ops::kv

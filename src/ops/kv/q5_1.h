@@ -8,12 +8,18 @@ namespace hearth::ops::kv {
 struct Q5_1 {
   static constexpr std::string_view kName = "q5_1";
   static constexpr uint32_t kValues = 32;
+  static constexpr bool kScaled = false;  // codes without their offset are all positive: sums of them would cancel
   using Codec = quant::Q5_1;
   using Block = Codec::Block;
   struct KeyTile {
     Fp16 scales[16], offsets[16];
     uint16_t high[32];        // [value]: bit t is the fifth bit of token t
     uint8_t nibbles[16][16];  // [value or value - 16][token]
+  };
+  struct ValueTile {
+    Fp16 scales[16], offsets[16];
+    uint16_t high[16][2];     // [token]: bit i is the fifth bit of value i
+    uint8_t nibbles[16][16];  // [token][value or value - 16]
   };
 
   static HEARTH_ALWAYS_INLINE void encode(const float* x, Block& b) {
@@ -37,10 +43,22 @@ struct Q5_1 {
     }
     for (int i = 0; i < 16; ++i) tile.nibbles[i][token] = b.nibbles[i];
   }
+  static HEARTH_ALWAYS_INLINE void put(ValueTile& tile, uint32_t token, const Block& b) {
+    tile.scales[token] = b.scale;
+    tile.offsets[token] = b.offset;
+    for (int i = 0; i < 2; ++i) tile.high[token][i] = static_cast<uint16_t>(b.high[2 * i] | b.high[2 * i + 1] << 8);
+    for (int i = 0; i < 16; ++i) tile.nibbles[token][i] = b.nibbles[i];
+  }
   static HEARTH_ALWAYS_INLINE Block get(const KeyTile& tile, uint32_t token) {
     Block b{.scale = tile.scales[token], .offset = tile.offsets[token], .high = {}, .nibbles = {}};
     for (int i = 0; i < 32; ++i) b.high[i / 8] |= static_cast<uint8_t>((tile.high[i] >> token & 1) << i % 8);
     for (int i = 0; i < 16; ++i) b.nibbles[i] = tile.nibbles[i][token];
+    return b;
+  }
+  static HEARTH_ALWAYS_INLINE Block get(const ValueTile& tile, uint32_t token) {
+    Block b{.scale = tile.scales[token], .offset = tile.offsets[token], .high = {}, .nibbles = {}};
+    for (int i = 0; i < 4; ++i) b.high[i] = static_cast<uint8_t>(tile.high[token][i / 2] >> 8 * (i % 2));
+    for (int i = 0; i < 16; ++i) b.nibbles[i] = tile.nibbles[token][i];
     return b;
   }
 
@@ -63,12 +81,20 @@ struct Q5_1 {
     typename Simd::F scales_, offsets_;
   };
   template <class Simd>
-  static HEARTH_ALWAYS_INLINE typename Simd::F values(const Block* row, uint32_t sixteenth) {
-    const Block& b = row[sixteenth / 2];
-    const uint32_t bits = b.high[sixteenth % 2 * 2] | uint32_t{b.high[sixteenth % 2 * 2 + 1]} << 8;
-    return Simd::add(Simd::mul(Simd::broadcast(b.scale), codes<Simd>(b.nibbles, sixteenth % 2 != 0, bits)),
-                     Simd::broadcast(b.offset));
-  }
+  struct Values {
+    HEARTH_ALWAYS_INLINE explicit Values(const ValueTile& tile) : tile_(&tile) {
+      Simd::store(scales_, Simd::load(tile.scales));
+      Simd::store(offsets_, Simd::load(tile.offsets));
+    }
+    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t token, uint32_t half) const {
+      const auto numbers = codes<Simd>(tile_->nibbles[token], half != 0, tile_->high[token][half]);
+      return Simd::add(Simd::mul(Simd::set1(scales_[token]), numbers), Simd::set1(offsets_[token]));
+    }
+
+   private:
+    const ValueTile* tile_;
+    float scales_[16], offsets_[16];
+  };
 };
 
 }  // namespace hearth::ops::kv

@@ -8,11 +8,16 @@ namespace hearth::ops::kv {
 struct Q8_0 {
   static constexpr std::string_view kName = "q8_0";
   static constexpr uint32_t kValues = 32;
+  static constexpr bool kScaled = true;
   using Codec = quant::Q8_0;
   using Block = Codec::Block;
   struct KeyTile {
     Fp16 scales[16];
     int8_t codes[32][16];
+  };
+  struct ValueTile {
+    Fp16 scales[16];
+    int8_t codes[16][32];
   };
 
   static HEARTH_ALWAYS_INLINE void encode(const float* x, Block& b) {
@@ -24,28 +29,41 @@ struct Q8_0 {
     tile.scales[token] = b.scale;
     for (int i = 0; i < 32; ++i) tile.codes[i][token] = b.codes[i];
   }
+  static HEARTH_ALWAYS_INLINE void put(ValueTile& tile, uint32_t token, const Block& b) {
+    tile.scales[token] = b.scale;
+    for (int i = 0; i < 32; ++i) tile.codes[token][i] = b.codes[i];
+  }
   static HEARTH_ALWAYS_INLINE Block get(const KeyTile& tile, uint32_t token) {
     Block b{.scale = tile.scales[token], .codes = {}};
     for (int i = 0; i < 32; ++i) b.codes[i] = tile.codes[i][token];
     return b;
   }
+  static HEARTH_ALWAYS_INLINE Block get(const ValueTile& tile, uint32_t token) {
+    Block b{.scale = tile.scales[token], .codes = {}};
+    for (int i = 0; i < 32; ++i) b.codes[i] = tile.codes[token][i];
+    return b;
+  }
 
   template <class Simd>
   struct Keys {
-    HEARTH_ALWAYS_INLINE explicit Keys(const KeyTile& tile) : codes_(tile.codes), scales_(Simd::load(tile.scales)) {}
-    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t value) const {
-      return Simd::mul(scales_, Simd::to_float(Simd::widen(codes_[value])));
-    }
+    HEARTH_ALWAYS_INLINE explicit Keys(const KeyTile& tile) : tile_(&tile) {}
+    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t value) const { return Simd::to_float(Simd::widen(tile_->codes[value])); }
+    HEARTH_ALWAYS_INLINE typename Simd::F scales() const { return Simd::load(tile_->scales); }
 
    private:
-    const int8_t (*codes_)[16];
-    typename Simd::F scales_;
+    const KeyTile* tile_;
   };
   template <class Simd>
-  static HEARTH_ALWAYS_INLINE typename Simd::F values(const Block* row, uint32_t sixteenth) {
-    const Block& b = row[sixteenth / 2];
-    return Simd::mul(Simd::broadcast(b.scale), Simd::to_float(Simd::widen(b.codes + sixteenth % 2 * 16)));
-  }
+  struct Values {
+    HEARTH_ALWAYS_INLINE explicit Values(const ValueTile& tile) : tile_(&tile) {}
+    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t token, uint32_t half) const {
+      return Simd::to_float(Simd::widen(tile_->codes[token] + 16 * half));
+    }
+    HEARTH_ALWAYS_INLINE typename Simd::F scales() const { return Simd::load(tile_->scales); }
+
+   private:
+    const ValueTile* tile_;
+  };
 };
 
 }  // namespace hearth::ops::kv

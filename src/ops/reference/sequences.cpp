@@ -17,8 +17,8 @@ void kv_append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& s
       const KvPlace at = kv_place(sequence, layer, sequence.past + i);
       const float *key = k.row(sequence.first_row + i), *value = v.row(sequence.first_row + i);
       for (uint32_t h = 0; h < layer.kv_heads; ++h) {
-        keys.put_key(key + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.token % kKvTile);
-        values.put_value(value + size_t{h} * layer.v_dim, layer.v_dim, at.value(layer, h));
+        keys.put_key(key + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.in_tile());
+        values.put_value(value + size_t{h} * layer.v_dim, layer.v_dim, at.value_tile(layer, h), at.in_tile());
       }
     }
 }
@@ -32,7 +32,7 @@ static void attend(const float* q, uint32_t head, const KvLayer& layer, const Se
   std::vector<float> key(layer.k_dim), value(layer.v_dim);
   for (uint32_t j = first; j <= last; ++j) {
     const KvPlace at = kv_place(sequence, layer, j);
-    kv_format(layer.k_type).get_key(at.key_tile(layer, kv_head), layer.k_dim, at.token % kKvTile, key.data());
+    kv_format(layer.k_type).get_key(at.key_tile(layer, kv_head), layer.k_dim, at.in_tile(), key.data());
     double dot = 0;
     for (uint32_t i = 0; i < layer.k_dim; ++i) dot += double{q[i]} * key[i];
     double score = dot * options.scale;
@@ -44,7 +44,8 @@ static void attend(const float* q, uint32_t head, const KvLayer& layer, const Se
   for (double& s : scores) sum += s = std::exp(s - top);
   std::vector<double> mixed(layer.v_dim);
   for (uint32_t j = first; j <= last; ++j) {
-    kv_format(layer.v_type).get_value(kv_place(sequence, layer, j).value(layer, kv_head), layer.v_dim, value.data());
+    const KvPlace at = kv_place(sequence, layer, j);
+    kv_format(layer.v_type).get_value(at.value_tile(layer, kv_head), layer.v_dim, at.in_tile(), value.data());
     for (uint32_t i = 0; i < layer.v_dim; ++i) mixed[i] += scores[j - first] / sum * value[i];
   }
   std::ranges::copy(mixed, out);

@@ -11,75 +11,127 @@ constexpr unsigned kTileVectors = Simd::kQuerySums / kQ >= 4 ? 4 : Simd::kQueryS
 
 constexpr unsigned kPartTiles = kAttentionPart / kKvTile;
 
+// Up to this many queries read any KV type directly; with more it pays to widen a part to f32 once for all of them.
+constexpr unsigned kDirectQueries = 4;
+
+// Blocks widened: codes and scales as floats, so that the arithmetic stays that of the type itself.
+struct WideBlocks {
+  static constexpr uint32_t kValues = 32;
+  static constexpr bool kScaled = true;
+  struct KeyTile {
+    float scales[16], codes[32][16];
+  };
+  struct ValueTile {
+    float scales[16], codes[16][32];
+  };
+  template <class>
+  struct Keys {
+    HEARTH_ALWAYS_INLINE explicit Keys(const KeyTile& tile) : tile_(&tile) {}
+    HEARTH_ALWAYS_INLINE F at(uint32_t value) const { return Simd::load(tile_->codes[value]); }
+    HEARTH_ALWAYS_INLINE F scales() const { return Simd::load(tile_->scales); }
+
+   private:
+    const KeyTile* tile_;
+  };
+  template <class>
+  struct Values {
+    HEARTH_ALWAYS_INLINE explicit Values(const ValueTile& tile) : tile_(&tile) {}
+    HEARTH_ALWAYS_INLINE F at(uint32_t token, uint32_t half) const { return Simd::load(tile_->codes[token] + 16 * half); }
+    HEARTH_ALWAYS_INLINE F scales() const { return Simd::load(tile_->scales); }
+
+   private:
+    const ValueTile* tile_;
+  };
+};
+static_assert(sizeof(WideBlocks::KeyTile) == kAttentionWideBlock * sizeof(float));
+
 // Tiles of a part's tokens in one KV type.
 struct PartTiles {
   const std::byte* of[kPartTiles];
   const std::byte* next[kPartTiles];  // those of the next part, to be fetched ahead; or the same
-  size_t row_bytes;                   // of one token, in tiles of values
+  size_t row_bytes;                   // of one token, where values lie in rows
 };
 
-// Pages are short runs of memory, each beginning anew for the processor's own prefetching: a line is asked for one part ahead.
-template <unsigned kBytes>
-HEARTH_ALWAYS_INLINE void fetch(const std::byte* p) {
-  HEARTH_UNROLL
-  for (unsigned line = 0; line < (kBytes + 63) / 64; ++line) __builtin_prefetch(p + 64 * line, 0, 2);
-}
+// Pages are short runs of memory, each beginning anew for the processor's own prefetching: lines are asked for one part ahead.
+HEARTH_ALWAYS_INLINE void fetch(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
 
-// scores[q * kAttentionPart + token] of the tiles [tile, tile + kT); queries (dim, kQ).
+// A tile's keys of kT * 16 tokens, block after block.
+template <class Type, unsigned kT>
+struct KeyTiles {
+  using Tile = typename Type::KeyTile;
+  using Keys = typename Type::template Keys<Simd>;
+  const Tile* at[kT];
+
+  HEARTH_ALWAYS_INLINE explicit KeyTiles(const std::byte* const* tiles) {
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) at[t] = reinterpret_cast<const Tile*>(tiles[t]);
+  }
+  HEARTH_ALWAYS_INLINE void load(unsigned block, unsigned value, F (&keys)[kT]) const {
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) keys[t] = Keys(at[t][block]).at(value);
+  }
+};
+
+// scores[q * kAttentionPart + token] of kT tiles; queries (dim, kQ).
 template <class Type, unsigned kQ, unsigned kT>
 HEARTH_ALWAYS_INLINE void score_tiles(const float* queries, const std::byte* const* tiles, const std::byte* const* next,
                                       unsigned dim, float* scores) {
-  constexpr unsigned kBytes = sizeof(typename Type::KeyTile);
-  const typename Type::KeyTile* at[kT];
-  F sums[kQ][kT];
-  HEARTH_UNROLL
-  for (unsigned t = 0; t < kT; ++t) at[t] = reinterpret_cast<const typename Type::KeyTile*>(tiles[t]);
+  constexpr unsigned kBytes = sizeof(typename Type::KeyTile), kEvery = kBytes > 300 ? 4 : 8;  // values to one fetched line
+  const KeyTiles<Type, kT> keys(tiles);
+  F sums[kQ][kT], scaled[kQ][kT];
   HEARTH_UNROLL
   for (unsigned q = 0; q < kQ; ++q) {
     HEARTH_UNROLL
-    for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::zero();
+    for (unsigned t = 0; t < kT; ++t) scaled[q][t] = sums[q][t] = Simd::zero();
   }
-  using Keys = typename Type::template Keys<Simd>;
+  const auto fetch_ahead = [&](unsigned offset) HEARTH_LAMBDA {
+    if constexpr (kQ > kDirectQueries) return;
+    HEARTH_UNROLL
+    for (unsigned t = 0; t < kT; ++t) fetch(next[t] + offset);
+  };
+  const auto multiply = [&](unsigned block, unsigned i) HEARTH_LAMBDA {
+    F key[kT];
+    keys.load(block, i, key);
+    HEARTH_UNROLL
+    for (unsigned q = 0; q < kQ; ++q) {
+      const F query = Simd::set1(queries[i * kQ + q]);
+      HEARTH_UNROLL
+      for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::fma(query, key[t], sums[q][t]);
+    }
+  };
+  const auto multiply_half = [&](unsigned block, unsigned first) HEARTH_LAMBDA {
+    for (unsigned i = 0; i < 16; i += kEvery) {
+      fetch_ahead(block * kBytes + (first + i) * (kBytes / Type::kValues));
+      HEARTH_UNROLL
+      for (unsigned j = 0; j < kEvery; ++j) multiply(block, first + (i + j) % 16);
+    }
+  };
   for (unsigned block = 0; block < dim / Type::kValues; ++block) {
-    const auto fetch_ahead = [&](unsigned from) HEARTH_LAMBDA {
-      HEARTH_UNROLL
-      for (unsigned t = 0; t < kT; ++t) fetch<64>(next[t] + block * kBytes + from);
-    };
-    const auto multiply = [&](const Keys(&keys)[kT], unsigned i) HEARTH_LAMBDA {
-      F key[kT];
-      HEARTH_UNROLL
-      for (unsigned t = 0; t < kT; ++t) key[t] = keys[t].at(i);
-      HEARTH_UNROLL
-      for (unsigned q = 0; q < kQ; ++q) {
-        const F query = Simd::set1(queries[i * kQ + q]);
-        HEARTH_UNROLL
-        for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::fma(query, key[t], sums[q][t]);
-      }
-    };
-    const auto multiply_block = [&](const Keys(&keys)[kT]) HEARTH_LAMBDA {
-      if constexpr (Type::kValues == 1) {
-        fetch_ahead(0);
-        return multiply(keys, 0);
-      }
-      constexpr unsigned kLines = (kBytes + 63) / 64;
-      for (unsigned i = 0; i < Type::kValues / 2; ++i) {
-        if (2 * i < kLines) fetch_ahead(64 * 2 * i); 
-        multiply(keys, i);
-      }
-      for (unsigned i = Type::kValues / 2; i < Type::kValues; ++i) {  // high nibbles
-        if (2 * (i - 16) + 1 < kLines) fetch_ahead(64 * (2 * (i - 16) + 1));
-        multiply(keys, i);
-      }
-    };
-    if constexpr (kT == 4) multiply_block({Keys(*at[0]++), Keys(*at[1]++), Keys(*at[2]++), Keys(*at[3]++)});
-    else if constexpr (kT == 2) multiply_block({Keys(*at[0]++), Keys(*at[1]++)});
-    else multiply_block({Keys(*at[0]++)});
+    if constexpr (Type::kValues == 1) {
+      if (block * kBytes % 64 == 0) fetch_ahead(block * kBytes);
+      multiply(block, 0);
+    } else {
+      multiply_half(block, 0);
+      multiply_half(block, 16);  // of nibbles the high halves
+    }
     queries += kQ * Type::kValues;
+    if constexpr (Type::kScaled) {
+      HEARTH_UNROLL
+      for (unsigned t = 0; t < kT; ++t) {
+        const F scales = typename Type::template Keys<Simd>(keys.at[t][block]).scales();
+        HEARTH_UNROLL
+        for (unsigned q = 0; q < kQ; ++q) {
+          scaled[q][t] = Simd::fma(scales, sums[q][t], scaled[q][t]);
+          sums[q][t] = Simd::zero();
+        }
+      }
+    }
   }
   HEARTH_UNROLL
   for (unsigned q = 0; q < kQ; ++q) {
     HEARTH_UNROLL
-    for (unsigned t = 0; t < kT; ++t) Simd::store(scores + q * kAttentionPart + t * kKvTile, sums[q][t]);
+    for (unsigned t = 0; t < kT; ++t)
+      Simd::store(scores + q * kAttentionPart + t * kKvTile, Type::kScaled ? scaled[q][t] : sums[q][t]);
   }
 }
 
@@ -87,26 +139,61 @@ template <class Type, unsigned kQ>
 void score(const float* queries, const PartTiles& keys, unsigned first_tile, unsigned end_tile, unsigned dim, float* scores) {
   constexpr unsigned kT = kTileVectors<kQ>;
   unsigned tile = first_tile;
-  for (; tile + kT <= end_tile; tile += kT) score_tiles<Type, kQ, kT>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
-  if constexpr (kT == 4)
-    for (; tile + 2 <= end_tile; tile += 2) score_tiles<Type, kQ, 2>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
-  if constexpr (kT >= 2)
-    for (; tile < end_tile; ++tile) score_tiles<Type, kQ, 1>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
+  const auto score_some = [&]<unsigned kSome>() HEARTH_LAMBDA {
+    for (; tile + kSome <= end_tile; tile += kSome)
+      score_tiles<Type, kQ, kSome>(queries, keys.of + tile, keys.next + tile, dim, scores + tile * kKvTile);
+  };
+  score_some.template operator()<kT>();
+  if constexpr (kT > 2) score_some.template operator()<2>();
+  if constexpr (kT > 1) score_some.template operator()<1>();
 }
 
-// A row from its vector `vector` on. Whole tiles of vectors begin at whole blocks, and what follows is known to the compiler.
+// A tile's values of kT * 16 dimensions from vector `vector` on, token after token.
+template <class Type, unsigned kT, bool kInBlocks = (Type::kValues > 1)>
+struct TileValues {  // in rows
+  using Number = typename Type::Block;
+  const Number *rows, *next;
+  size_t stride;
+
+  HEARTH_ALWAYS_INLINE TileValues(const PartTiles& values, unsigned tile, unsigned vector)
+      : rows(reinterpret_cast<const Number*>(values.of[tile]) + 16 * vector),
+        next(reinterpret_cast<const Number*>(values.next[tile]) + 16 * vector),
+        stride(values.row_bytes / sizeof(Number)) {}
+  HEARTH_ALWAYS_INLINE F at(unsigned token, unsigned t) const { return Type::template load<Simd>(rows + token * stride + 16 * t); }
+  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned token) const {
+    HEARTH_UNROLL
+    for (unsigned byte = 0; byte < kT * 16 * sizeof(Number); byte += 64)
+      fetch(reinterpret_cast<const std::byte*>(next + token * stride) + byte);
+  }
+};
 template <class Type, unsigned kT>
-HEARTH_ALWAYS_INLINE const typename Type::Block* block_of(const std::byte* row, unsigned vector) {
-  const auto* blocks = reinterpret_cast<const typename Type::Block*>(row);
-  return kT == 1 ? blocks : blocks + 16 * vector / Type::kValues;
-}
+struct TileValues<Type, kT, true> {
+  using Tile = typename Type::ValueTile;
+  using Values = typename Type::template Values<Simd>;
+  static constexpr unsigned kBlocks = kT > 2 ? kT / 2 : 1;
+  const Tile *tiles, *next;
+  Values first, last;     // the blocks: one or two
+  unsigned half;          // of the block, where a tile of vectors is less than one
+
+  HEARTH_ALWAYS_INLINE TileValues(const PartTiles& values, unsigned tile, unsigned vector)
+      : tiles(reinterpret_cast<const Tile*>(values.of[tile]) + vector / 2),
+        next(reinterpret_cast<const Tile*>(values.next[tile]) + vector / 2),
+        first(tiles[0]), last(tiles[kBlocks - 1]), half(vector % 2) {}
+  HEARTH_ALWAYS_INLINE F at(unsigned token, unsigned t) const {
+    return (t < 2 ? first : last).at(token, kT == 1 ? half : t % 2);
+  }
+  HEARTH_ALWAYS_INLINE F scales(unsigned block) const { return (block == 0 ? first : last).scales(); }
+  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned token) const {
+    HEARTH_UNROLL
+    for (unsigned b = 0; b < kBlocks; ++b) fetch(reinterpret_cast<const std::byte*>(next + b) + token * (sizeof(Tile) / 16));
+  }
+};
 
 // mixed[q * stride + ...] = mixed * keep[q] + sum over tokens [first, end) of weights[q * kAttentionPart + token] * value, for
 // kT vectors of dimensions from `vector` on.
 template <class Type, unsigned kQ, unsigned kT>
 HEARTH_ALWAYS_INLINE void mix_vectors(const float* weights, const PartTiles& values, unsigned first, unsigned end,
                                       unsigned vector, const float* keep, float* mixed, size_t stride) {
-  constexpr unsigned kVectorBytes = 16 * sizeof(typename Type::Block) / Type::kValues;
   F sums[kQ][kT];
   HEARTH_UNROLL
   for (unsigned q = 0; q < kQ; ++q) {
@@ -114,21 +201,33 @@ HEARTH_ALWAYS_INLINE void mix_vectors(const float* weights, const PartTiles& val
     HEARTH_UNROLL
     for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::mul(Simd::load(mixed + q * stride + 16 * (vector + t)), factor);
   }
+  constexpr unsigned kBlocks = kT > 2 ? kT / 2 : 1;
   for (unsigned tile = first / kKvTile; tile * kKvTile < end; ++tile) {
-    const unsigned from = first > tile * kKvTile ? first : tile * kKvTile;
-    const unsigned to = end < (tile + 1) * kKvTile ? end : (tile + 1) * kKvTile;
-    const std::byte* row = values.of[tile] + from % kKvTile * values.row_bytes;
-    const std::byte* ahead = values.next[tile] + from % kKvTile * values.row_bytes + vector * kVectorBytes;
-    for (unsigned token = from; token < to; ++token, row += values.row_bytes, ahead += values.row_bytes) {
-      fetch<kT * kVectorBytes>(ahead);
+    const TileValues<Type, kT> at(values, tile, vector);
+    float products[kBlocks][kQ][16];  // weights times scales
+    if constexpr (Type::kScaled) {
+      HEARTH_UNROLL
+      for (unsigned b = 0; b < kBlocks; ++b) {
+        HEARTH_UNROLL
+        for (unsigned q = 0; q < kQ; ++q)
+          Simd::store(products[b][q], Simd::mul(Simd::load(weights + q * kAttentionPart + tile * kKvTile), at.scales(b)));
+      }
+    }
+    const unsigned from = first > tile * kKvTile ? first - tile * kKvTile : 0, left = end - tile * kKvTile;
+    const unsigned to = left < kKvTile ? left : kKvTile;
+    for (unsigned token = from; token < to; ++token) {
+      if constexpr (kQ <= kDirectQueries) at.fetch_ahead(token);
       F value[kT];
       HEARTH_UNROLL
-      for (unsigned t = 0; t < kT; ++t) value[t] = Type::template values<Simd>(block_of<Type, kT>(row, vector), kT == 1 ? vector : t);
+      for (unsigned t = 0; t < kT; ++t) value[t] = at.at(token, t);
       HEARTH_UNROLL
       for (unsigned q = 0; q < kQ; ++q) {
-        const F weight = Simd::set1(weights[q * kAttentionPart + token]);
         HEARTH_UNROLL
-        for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::fma(weight, value[t], sums[q][t]);
+        for (unsigned t = 0; t < kT; ++t) {
+          const float weight = Type::kScaled ? products[kT > 2 ? t / 2 : 0][q][token]
+                                             : weights[q * kAttentionPart + tile * kKvTile + token];
+          sums[q][t] = Simd::fma(Simd::set1(weight), value[t], sums[q][t]);
+        }
       }
     }
   }
@@ -143,58 +242,89 @@ template <class Type, unsigned kQ>
 void mix(const float* weights, const PartTiles& values, unsigned first, unsigned end, unsigned vectors, const float* keep,
          float* mixed) {
   constexpr unsigned kT = kTileVectors<kQ>;
-  const size_t stride = size_t{vectors} * 16;
-  unsigned v = 0;
-  for (; v + kT <= vectors; v += kT) mix_vectors<Type, kQ, kT>(weights, values, first, end, v, keep, mixed, stride);
-  if constexpr (kT == 4)
-    for (; v + 2 <= vectors; v += 2) mix_vectors<Type, kQ, 2>(weights, values, first, end, v, keep, mixed, stride);
-  if constexpr (kT >= 2)
-    for (; v < vectors; ++v) mix_vectors<Type, kQ, 1>(weights, values, first, end, v, keep, mixed, stride);
+  unsigned vector = 0;
+  const auto mix_some = [&]<unsigned kSome>() HEARTH_LAMBDA {
+    for (; vector + kSome <= vectors; vector += kSome)
+      mix_vectors<Type, kQ, kSome>(weights, values, first, end, vector, keep, mixed, size_t{vectors} * 16);
+  };
+  mix_some.template operator()<kT>();
+  if constexpr (kT > 2) mix_some.template operator()<2>();
+  if constexpr (kT > 1) mix_some.template operator()<1>();
 }
 
-// Tiles in f32: keys as they lie in pages of that type, values with rows of whole vectors.
+// A tile in f32: as WideBlocks if its blocks leave a scale to be multiplied with, else as F32 in rows of whole vectors.
+template <class Type>
+using Wide = std::conditional_t<Type::kScaled, WideBlocks, kv::F32>;
+
 template <class Type>
 void widen_keys(const std::byte* tile, unsigned dim, float* out) {
   const auto* at = reinterpret_cast<const typename Type::KeyTile*>(tile);
   for (unsigned block = 0; block < dim / Type::kValues; ++block) {
     const typename Type::template Keys<Simd> keys(at[block]);
+    if constexpr (Type::kScaled) {
+      Simd::store(out, keys.scales());
+      out += kKvTile;
+    }
     for (unsigned i = 0; i < Type::kValues; ++i, out += kKvTile) Simd::store(out, keys.at(i));
   }
 }
 
 template <class Type>
-void widen_values(const std::byte* tile, size_t row_bytes, unsigned first, unsigned end, unsigned dim, float* out) {
-  const unsigned whole = dim / 16, stride = (dim + 15) / 16 * 16;
-  for (unsigned token = first; token < end; ++token) {
-    const auto* row = reinterpret_cast<const typename Type::Block*>(tile + token * row_bytes);
-    float* to = out + token * stride;
-    for (unsigned v = 0; v < whole; ++v) Simd::store(to + 16 * v, Type::template values<Simd>(row, v));
-    if constexpr (Type::kValues == 1) {
-      if (dim % 16 == 0) continue;
+void widen_values(const std::byte* tile, unsigned first, unsigned end, unsigned dim, float* out) {
+  const unsigned stride = (dim + 15) / 16 * 16;
+  if constexpr (Type::kValues == 1) {
+    const auto* rows = reinterpret_cast<const typename Type::Block*>(tile);
+    for (unsigned token = first; token < end; ++token) {
+      unsigned i = 0;
+      for (; i + 16 <= dim; i += 16) Simd::store(out + token * stride + i, Type::template load<Simd>(rows + token * dim + i));
+      if (i == dim) continue;
       typename Type::Block rest[16] = {};
-      __builtin_memcpy(rest, row + 16 * whole, (dim % 16) * sizeof rest[0]);
-      Simd::store(to + 16 * whole, Type::template values<Simd>(rest, 0));
+      __builtin_memcpy(rest, rows + token * dim + i, (dim - i) * sizeof rest[0]);
+      Simd::store(out + token * stride + i, Type::template load<Simd>(rest));
+    }
+  } else {
+    const auto* tiles = reinterpret_cast<const typename Type::ValueTile*>(tile);
+    for (unsigned block = 0; block < dim / Type::kValues; ++block) {
+      const typename Type::template Values<Simd> values(tiles[block]);
+      float* to = Type::kScaled ? out + block * kAttentionWideBlock + kKvTile : out + block * Type::kValues;
+      if constexpr (Type::kScaled) Simd::store(to - kKvTile, values.scales());
+      for (unsigned token = first; token < end; ++token)
+        for (unsigned half = 0; half < 2; ++half)
+          Simd::store(to + token * (Type::kScaled ? Type::kValues : stride) + 16 * half, values.at(token, half));
     }
   }
 }
 
-// Blocks of few queries read any KV type directly; with more it pays to widen a part to f32 once for all of them.
-constexpr unsigned kDirectQueries = 4;
+// Queries of a block: 1, 2 or 4 of any type, 8 perhaps and all that a register tile takes of wide tiles.
+constexpr unsigned kWideQueries = Simd::kQueries > 8 ? 8 : Simd::kQueries;
 using ScoreFn = void (*)(const float*, const PartTiles&, unsigned, unsigned, unsigned, float*);
 using MixFn = void (*)(const float*, const PartTiles&, unsigned, unsigned, unsigned, const float*, float*);
 
 struct TypeKernels {
-  ScoreFn score[3];  // of 1, 2 and 4 queries
-  MixFn mix[3];
+  ScoreFn score[3], wide_score[2];  // of 1, 2, 4 queries; of kWideQueries and Simd::kQueries
+  MixFn mix[3], wide_mix[2];
+  ScoreFn few_wide_score[3];        // of 1, 2, 4 queries where wider blocks go before
+  MixFn few_wide_mix[3];
   void (*widen_keys)(const std::byte*, unsigned, float*);
-  void (*widen_values)(const std::byte*, size_t, unsigned, unsigned, unsigned, float*);
+  void (*widen_values)(const std::byte*, unsigned, unsigned, unsigned, float*);
   unsigned block_values;
   size_t block_bytes;
+  bool is_scaled;
 };
 template <class Type>
 constexpr TypeKernels kernels_of() {
-  return {{&score<Type, 1>, &score<Type, 2>, &score<Type, 4>}, {&mix<Type, 1>, &mix<Type, 2>, &mix<Type, 4>},
-          &widen_keys<Type>, &widen_values<Type>, Type::kValues, sizeof(typename Type::Block)};
+  using W = Wide<Type>;
+  return {.score = {&score<Type, 1>, &score<Type, 2>, &score<Type, 4>},
+          .wide_score = {&score<W, kWideQueries>, &score<W, Simd::kQueries>},
+          .mix = {&mix<Type, 1>, &mix<Type, 2>, &mix<Type, 4>},
+          .wide_mix = {&mix<W, kWideQueries>, &mix<W, Simd::kQueries>},
+          .few_wide_score = {&score<W, 1>, &score<W, 2>, &score<W, 4>},
+          .few_wide_mix = {&mix<W, 1>, &mix<W, 2>, &mix<W, 4>},
+          .widen_keys = &widen_keys<Type>,
+          .widen_values = &widen_values<Type>,
+          .block_values = Type::kValues,
+          .block_bytes = sizeof(typename Type::Block),
+          .is_scaled = Type::kScaled};
 }
 constexpr TypeKernels kTypeKernels[] = {
 #define HEARTH_KV_TYPE(name) kernels_of<kv::name>(),
@@ -202,18 +332,9 @@ constexpr TypeKernels kTypeKernels[] = {
 #undef HEARTH_KV_TYPE
 };
 
-// Queries of the next block when so many are left: 1, 2, 4, perhaps 8, or all that a register tile takes.
+// Queries of the next block when so many are left.
 HEARTH_ALWAYS_INLINE unsigned block_queries(unsigned left) {
-  return left <= 2 ? left : left <= 4 ? 4 : left <= 8 && Simd::kQueries > 8 ? 8 : Simd::kQueries;
-}
-constexpr unsigned kWideQueries = Simd::kQueries > 8 ? 8 : Simd::kQueries;
-HEARTH_ALWAYS_INLINE ScoreFn score_of(const TypeKernels& type, unsigned queries) {
-  if (queries <= kDirectQueries) return type.score[queries / 2];
-  return queries == kWideQueries ? &score<kv::F32, kWideQueries> : &score<kv::F32, Simd::kQueries>;
-}
-HEARTH_ALWAYS_INLINE MixFn mix_of(const TypeKernels& type, unsigned queries) {
-  if (queries <= kDirectQueries) return type.mix[queries / 2];
-  return queries == kWideQueries ? &mix<kv::F32, kWideQueries> : &mix<kv::F32, Simd::kQueries>;
+  return left <= 2 ? left : left <= 4 ? 4 : left <= kWideQueries ? kWideQueries : Simd::kQueries;
 }
 
 uint32_t attention_room(uint32_t queries) {
@@ -299,35 +420,41 @@ HEARTH_ALWAYS_INLINE void weigh(float* scores, const QueryBlock& block, uint32_t
 
 // Where a part's keys or values are read: their own pages, or f32 copies of the part at hand.
 struct PartSource {
-  const TypeKernels* stored;
-  const TypeKernels* read;
+  const TypeKernels& type;
+  unsigned dim;
   bool is_widened;
-  size_t stored_row_bytes;
+  float* wide;
   PartTiles tiles;
-};
-HEARTH_ALWAYS_INLINE PartSource source_of(KvType type, unsigned dim, bool widens) {
-  const TypeKernels& stored = kTypeKernels[static_cast<size_t>(type)];
-  const size_t row_bytes = dim / stored.block_values * stored.block_bytes;
-  if (!widens) return {&stored, &stored, false, row_bytes, {{}, {}, row_bytes}};
-  const TypeKernels& floats = kTypeKernels[static_cast<size_t>(KvType::kF32)];
-  return {&stored, &floats, true, row_bytes, {{}, {}, (dim + 15) / 16 * 16 * sizeof(float)}};
-}
 
-// Finds the tiles of a part's tokens [first, end), of which `keys` and `values` are the first; wide: room for f32 copies.
-HEARTH_ALWAYS_INLINE void open_part(const AttentionRun& run, uint32_t begin, const std::byte* const* tiles, unsigned first, unsigned end,
-                                    PartSource& source, bool are_keys, float* wide) {
-  for (unsigned t = first / kKvTile; t * kKvTile < end; ++t) {
-    source.tiles.of[t] = source.tiles.next[t] = tiles[t];
-    if (begin + (kPartTiles + t) * kKvTile < run.known_end) source.tiles.next[t] = tiles[kPartTiles + t];
+  HEARTH_ALWAYS_INLINE PartSource(KvType kv_type, unsigned dim, bool widens, float* wide)
+      : type(kTypeKernels[static_cast<size_t>(kv_type)]), dim(dim), is_widened(widens), wide(wide) {
+    tiles.row_bytes = widens ? wide_floats() / kKvTile * sizeof(float) : dim / type.block_values * type.block_bytes;
+  }
+  HEARTH_ALWAYS_INLINE size_t wide_floats() const {  // of a tile
+    return type.is_scaled ? size_t{dim} / 32 * kAttentionWideBlock : size_t{kKvTile} * ((dim + 15) / 16 * 16);
+  }
+  HEARTH_ALWAYS_INLINE ScoreFn score(unsigned queries) const {
+    if (queries > kDirectQueries) return type.wide_score[queries != kWideQueries];
+    return is_widened ? type.few_wide_score[queries / 2] : type.score[queries / 2];
+  }
+  HEARTH_ALWAYS_INLINE MixFn mix(unsigned queries) const {
+    if (queries > kDirectQueries) return type.wide_mix[queries != kWideQueries];
+    return is_widened ? type.few_wide_mix[queries / 2] : type.mix[queries / 2];
+  }
+};
+
+// Finds the tiles of a part's tokens [seen.first, seen.end); `stored`: those of the part, from its first token on.
+template <bool kAreKeys>
+HEARTH_ALWAYS_INLINE void open_part(PartSource& source, const std::byte* const* stored, Seen seen, uint32_t known_end) {
+  for (unsigned t = seen.first / kKvTile; t * kKvTile < seen.end; ++t) {
+    source.tiles.of[t] = source.tiles.next[t] = stored[t];
+    if ((kPartTiles + t) * kKvTile < known_end) source.tiles.next[t] = stored[kPartTiles + t];
     if (!source.is_widened) continue;
-    float* to = wide + size_t{t} * kKvTile * (are_keys ? run.k_dim : (run.v_dim + 15) / 16 * 16);
+    float* to = source.wide + t * source.wide_floats();
     source.tiles.of[t] = source.tiles.next[t] = reinterpret_cast<const std::byte*>(to);
-    if (are_keys) {
-      source.stored->widen_keys(tiles[t], run.k_dim, to);
-    } else {
-      const unsigned from = first > t * kKvTile ? first - t * kKvTile : 0, left = end - t * kKvTile;
-      source.stored->widen_values(tiles[t], source.stored_row_bytes, from, left < kKvTile ? left : kKvTile, run.v_dim, to);
-    }
+    const unsigned from = seen.first > t * kKvTile ? seen.first - t * kKvTile : 0, left = seen.end - t * kKvTile;
+    if constexpr (kAreKeys) source.type.widen_keys(stored[t], source.dim, to);
+    else source.type.widen_values(stored[t], from, left < kKvTile ? left : kKvTile, source.dim, to);
   }
 }
 
@@ -348,30 +475,30 @@ void attend(const AttentionRun& run) {
   const size_t stride = size_t{vectors} * 16;
   const uint32_t room = attention_room(run.queries);
   float* sums = run.scratch;  // (room, 16)
-  float* wide_keys = sums + size_t{room} * 16;
-  float* wide_values = wide_keys + size_t{kAttentionPart} * run.k_dim;
   alignas(64) float scores[Simd::kQueries * kAttentionPart], keep[16];
   for (uint32_t q = 0; q < run.queries; ++q) run.state.top[q] = -__builtin_inff();
   __builtin_memset(sums, 0, size_t{room} * 16 * sizeof(float));
   __builtin_memset(run.state.mixed, 0, room * stride * sizeof(float));
 
   const bool are_many = room > kDirectQueries;
-  PartSource keys = source_of(run.k_type, run.k_dim, are_many && run.k_type != KvType::kF32);
-  PartSource values = source_of(run.v_type, run.v_dim, run.v_dim % 16 != 0 || (are_many && run.v_type != KvType::kF32));
+  float* wide_keys = sums + size_t{room} * 16;
+  PartSource keys(run.k_type, run.k_dim, are_many && run.k_type != KvType::kF32, wide_keys);
+  PartSource values(run.v_type, run.v_dim, run.v_dim % 16 != 0 || (are_many && run.v_type != KvType::kF32),
+                    wide_keys + kPartTiles * keys.wide_floats());
   for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
-    const Seen part = seen_of(run.first, run.end, begin);
+    const Seen seen = seen_of(run.first, run.end, begin);
     const uint32_t tile = (begin - run.begin) / kKvTile;
-    open_part(run, begin, run.keys + tile, part.first, part.end, keys, true, wide_keys);
-    open_part(run, begin, run.values + tile, part.first, part.end, values, false, wide_values);
+    open_part<true>(keys, run.keys + tile, seen, run.known_end - begin);
+    open_part<false>(values, run.values + tile, seen, run.known_end - begin);
     uint32_t size = 0;
     for (uint32_t at = 0; at < run.queries; at += size) {
       const QueryBlock block = block_at(run, at, begin);
       size = block.size;
       if (block.first >= block.end) continue;
-      score_of(*keys.read, size)(run.packed + size_t{at} * run.k_dim, keys.tiles, block.first / kKvTile,
-                                 (block.end + kKvTile - 1) / kKvTile, run.k_dim, scores);
+      keys.score(size)(run.packed + size_t{at} * run.k_dim, keys.tiles, block.first / kKvTile,
+                       (block.end + kKvTile - 1) / kKvTile, run.k_dim, scores);
       weigh(scores, block, begin, run.scale, run.softcap, run.state.top + at, sums + 16 * at, keep);
-      mix_of(*values.read, size)(scores, values.tiles, block.first, block.end, vectors, keep, run.state.mixed + at * stride);
+      values.mix(size)(scores, values.tiles, block.first, block.end, vectors, keep, run.state.mixed + at * stride);
     }
   }
   for (uint32_t q = 0; q < run.queries; ++q) run.state.weight[q] = Simd::sum(Simd::load(sums + 16 * q));
@@ -401,8 +528,8 @@ void put_key(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
   kv::put_key<Type>(x, dim, tile, token);
 }
 template <class Type>
-void put_value(const float* x, uint32_t dim, std::byte* row) {
-  kv::put_value<Type>(x, dim, row);
+void put_value(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
+  kv::put_value<Type>(x, dim, tile, token);
 }
 constexpr KvPut kPut[] = {
 #define HEARTH_KV_TYPE(name) {&put_key<kv::name>, &put_value<kv::name>},
