@@ -29,6 +29,12 @@ void visit(options::OptionList& v, ModelOptions& o) {
   v("prefill-chunk", o.prefill_chunk, "prompt tokens computed in one step", options::in_range(1, 1 << 20));
 }
 
+Result<ModelOptions::KvTypes> ModelOptions::kv_types() const {
+  HEARTH_TRY(k, ops::find_kv_type(k_type.empty() ? kv_type : k_type));
+  HEARTH_TRY(v, ops::find_kv_type(v_type.empty() ? kv_type : v_type));
+  return KvTypes{k, v};
+}
+
 static Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) {
   auto backend = options.backend == "reference"
                      ? Result<std::unique_ptr<ops::Backend>>(ops::reference::make_backend())
@@ -50,10 +56,9 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const M
 
   engine_options.context = options.context;
   engine_options.prefill_chunk = options.prefill_chunk;
-  HEARTH_TRY(k_type, ops::find_kv_type(options.k_type.empty() ? options.kv_type : options.k_type));
-  HEARTH_TRY(v_type, ops::find_kv_type(options.v_type.empty() ? options.kv_type : options.v_type));
-  engine_options.k_type = k_type;
-  engine_options.v_type = v_type;
+  HEARTH_TRY(kv_types, options.kv_types());
+  engine_options.k_type = kv_types.k;
+  engine_options.v_type = kv_types.v;
   auto engine = engine::make_engine(*loaded->model_, *loaded->backend_, engine_options);
   if (!engine) return at(path, std::move(engine).error());
   loaded->engine_ = std::move(*engine);

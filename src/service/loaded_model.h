@@ -18,11 +18,16 @@ namespace hearth::service {
 struct ModelOptions {
   uint32_t context = 0;
   uint32_t threads = 0;
-  std::string kv_type = "f16", k_type, v_type;  // ops::kv_type_names(); the latter two empty: as kv_type
+  std::string kv_type = "f16", k_type, v_type;  // names of ops/kv/kv_types.h; the latter two empty: as kv_type
   std::string backend = "cpu";
   std::string isa;
   uint32_t prefill_chunk = 512;
   Trace* trace = nullptr;  // no option: records what runs, unless null; outlives the model
+
+  struct KvTypes {
+    ops::KvType k, v;
+  };
+  Result<KvTypes> kv_types() const;  // kConfig: an unknown name
 };
 void visit(options::OptionList& v, ModelOptions& o);
 options::Traits kv_type_choice();

@@ -47,7 +47,9 @@ class Bench final : public Command {
     v("repeats", repeats_, "measurements of each, whose median is told", in_range(1, 1000).flag_only());
     v.section("Model");
     v("threads", model_.threads, "processors to use; 0 is all that this process may use", in_range(0, 4096).short_flag('t'));
-    v("kv-type", model_.kv_type, "how the cache of keys and values is stored", options::one_of({"f16", "f32"}));
+    v("kv-type", model_.kv_type, "how the cache of keys and values is stored", service::kv_type_choice());
+    v("k-type", model_.k_type, "how keys are stored, where it differs from values", service::kv_type_choice().or_else("as kv-type"));
+    v("v-type", model_.v_type, "how values are stored, where it differs from keys", service::kv_type_choice().or_else("as kv-type"));
     v("backend", model_.backend, "what computes", options::one_of({"cpu", "reference"}));
     v("isa", model_.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
     v("prefill-chunk", model_.prefill_chunk, "prompt tokens computed in one step", in_range(1, 1 << 20));
@@ -121,7 +123,8 @@ class Bench final : public Command {
                              BenchReport& report) const {
     const InterruptFlag interrupt(InterruptFlag::Second::kEndsTheProgram);
     ProgressLine line(call.console, "measuring");
-    service::Benchmark benchmark(loaded, model_.kv_type == "f32" ? 4 : 2);
+    HEARTH_TRY(kv_types, model_.kv_types());
+    service::Benchmark benchmark(loaded, (ops::kv_value_bytes(kv_types.k) + ops::kv_value_bytes(kv_types.v)) / 2);
     size_t done = 0;
     for (const BenchmarkCase& of : cases) {
       HEARTH_TRY(run, benchmark.measure(of, repeats_, [&] {

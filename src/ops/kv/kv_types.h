@@ -50,5 +50,8 @@ inline size_t kv_row_bytes(KvType type, uint32_t dim) {  // of one token and one
   const KvFormat& format = kv_format(type);
   return size_t{dim} / format.block_values * format.block_bytes;
 }
+inline double kv_value_bytes(KvType type) {  // of one number
+  return static_cast<double>(kv_format(type).block_bytes) / kv_format(type).block_values;
+}
 
 }  // namespace hearth::ops
