@@ -24,6 +24,7 @@ static uint64_t read(const std::byte* from) {
 
 static float multiply_f32(uint32_t rounds) {
   __m256 sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+x"(sums[i]));  // equal ones would be computed once
   __m256 x = _mm256_set1_ps(1e-6f);
   asm volatile("" : "+x"(x));
   for (uint32_t round = 0; round < rounds; ++round)
@@ -35,6 +36,7 @@ static float multiply_f32(uint32_t rounds) {
 
 static float multiply_int8(uint32_t rounds) {
   __m256i sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+x"(sums[i]));  // equal ones would be computed once
   __m256i x = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
   asm volatile("" : "+x"(x), "+x"(ones));
   for (uint32_t round = 0; round < rounds; ++round)
@@ -50,6 +52,7 @@ static float multiply_int8(uint32_t rounds) {
 
 __attribute__((target("avxvnni"))) static float multiply_vnni(uint32_t rounds) {
   __m256i sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+x"(sums[i]));  // equal ones would be computed once
   __m256i x = _mm256_set1_epi8(1);
   asm volatile("" : "+x"(x));
   for (uint32_t round = 0; round < rounds; ++round)

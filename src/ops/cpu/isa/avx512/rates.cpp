@@ -23,6 +23,7 @@ static uint64_t read(const std::byte* from) {
 
 static float multiply_f32(uint32_t rounds) {
   __m512 sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+v"(sums[i]));  // equal ones would be computed once
   __m512 x = _mm512_set1_ps(1e-6f);
   asm volatile("" : "+v"(x));
   for (uint32_t round = 0; round < rounds; ++round)
@@ -34,6 +35,7 @@ static float multiply_f32(uint32_t rounds) {
 
 __attribute__((target("avx512bf16"))) static float multiply_bf16(uint32_t rounds) {
   __m512 sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+v"(sums[i]));  // equal ones would be computed once
   __m512i x = _mm512_set1_epi16(0x3580);  // about 1e-6
   asm volatile("" : "+v"(x));
   for (uint32_t round = 0; round < rounds; ++round)
@@ -46,6 +48,7 @@ __attribute__((target("avx512bf16"))) static float multiply_bf16(uint32_t rounds
 
 static float multiply_int8(uint32_t rounds) {
   __m512i sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+v"(sums[i]));  // equal ones would be computed once
   __m512i x = _mm512_set1_epi8(1);
   asm volatile("" : "+v"(x));
   for (uint32_t round = 0; round < rounds; ++round)

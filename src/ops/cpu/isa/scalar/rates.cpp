@@ -26,6 +26,7 @@ static float multiply_f32(uint32_t rounds) {
   const float f = factor;
   const Four x = {f, f, f, f};
   Four sums[kChains] = {};
+  HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) asm volatile("" : "+m"(sums[i]));  // equal ones would be computed once
   for (uint32_t round = 0; round < rounds; ++round)
     HEARTH_UNROLL for (size_t i = 0; i < kChains; ++i) sums[i] = sums[i] * x + x;
   float all = 0;
