@@ -1,9 +1,9 @@
-// Matrix products per weight format and instruction set: how much of the machine they use. Decode (few rows) is measured in
-// GB/s of packed weights against the read bandwidth found in the same run; prefill (many rows) in GOP/s, two per weight and row.
+// Matrix products per weight format and instruction set: how much of the machine they use. Few rows are measured in GB/s of packed
+// weights against the read bandwidth, many rows in GOP/s (two per weight and row) against the peak of the instruction that does
+// the work; both limits are measured in the same run.
 //   hearth_matmul_bench [--threads N] [--isa NAME] [FORMAT...]
-#include <time.h>
-
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -14,53 +14,27 @@
 #include "base/random.h"
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/dispatch.h"
+#include "ops/cpu/machine_rate.h"
+#include "ops/cpu/packed/packer.h"
 
 namespace hearth {
 namespace {
 
-constexpr uint32_t kColumns = 1024, kOutputs = 3072;
+constexpr uint32_t kColumns = 2048, kOutputs = 12288;  // large enough for huge pages, as a model's weights are together
 constexpr size_t kDecodeBytes = size_t{192} << 20;  // far more than any cache
 
-// With one thread, its processor time: neighbours on the same machine disturb it less. With several, the clock on the wall.
-bool of_one_thread = false;
-
-double seconds_now() {
-  timespec now{};
-  ::clock_gettime(of_one_thread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-// The median time of `repeats` calls, after one for warmth.
+// The median time of at most nine calls, after one for warmth; of fewer if they take long.
 template <class Call>
-double median_seconds(int repeats, Call call) {
+double median_seconds(Call call) {
   call();
   std::vector<double> times;
-  for (int i = 0; i < repeats; ++i) {
-    const double start = seconds_now();
+  for (double total = 0; times.size() < 9 && total < 1; total += times.back()) {
+    const auto start = std::chrono::steady_clock::now();
     call();
-    times.push_back(seconds_now() - start);
+    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
-  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
-  return times[repeats / 2];
-}
-
-double read_bandwidth(unsigned threads) {
-  const Buffer memory(kDecodeBytes);
-  ThreadPool pool(threads);
-  std::vector<uint64_t> sums(threads * 8);
-  constexpr size_t kChunk = 1 << 20;
-  const auto read = [&](size_t c, unsigned worker) {
-    const auto* words = memory.as<uint64_t>() + c * kChunk / 8;
-    uint64_t lanes[8] = {};
-    for (size_t i = 0; i < kChunk / 8; i += 8)
-      for (size_t k = 0; k < 8; ++k) lanes[k] += words[i + k];
-    for (uint64_t lane : lanes) sums[worker * 8] += lane;
-  };
-  Buffer& written = const_cast<Buffer&>(memory);  // pages that were never written all read from one page of zeros
-  for (size_t i = 0; i < kDecodeBytes; i += 4096) written.bytes()[i] = std::byte{1};
-  const double bytes_per_second = kDecodeBytes / median_seconds(9, [&] { pool.parallel(kDecodeBytes / kChunk, read); });
-  if (sums[0] == 42) std::puts("");  // keeps the sums alive
-  return bytes_per_second / 1e9;
+  std::ranges::sort(times);
+  return times[times.size() / 2];
 }
 
 // Random blocks whose weights are ordinary numbers.
@@ -99,33 +73,43 @@ struct Inputs {
   uint32_t rows;
 };
 
-void measure(const quant::Format& format, const ops::cpu::KernelTable& table, unsigned threads, double bandwidth) {
+// Of the fastest unit for the kind of numbers that the format's products multiply.
+double peak_of(const quant::Format& format, const ops::cpu::KernelTable& table, const ops::cpu::MachineRate& limits) {
+  const ops::cpu::Packer& packer = ops::cpu::packer_of(format);
+  const bool bf16 = packer.bf16 && table.products->split_bf16 != nullptr;
+  const std::string_view kind = packer.activation_group != 0 ? "int8" : bf16 ? "bf16" : "f32";
+  for (const auto& unit : limits.units)
+    if (unit.name.starts_with(kind)) return unit.operations_per_second;
+  return limits.units.front().operations_per_second;
+}
+
+void measure(const quant::Format& format, const ops::cpu::KernelTable& table, unsigned threads, const ops::cpu::MachineRate& limits) {
   auto backend = ops::cpu::make_backend({.threads = threads, .isa = table.isa});
   const auto bytes = random_blocks(format, size_t{kColumns} * kOutputs);
   const ops::WeightSource source{"bench", &format, bytes, kOutputs, kColumns};
   std::vector<std::unique_ptr<ops::Weight>> weights;
-  const double start = seconds_now();
   size_t packed = 0;
   while (packed < kDecodeBytes) {
     weights.push_back(std::move(*(*backend)->pack({&source, 1})));
     packed += weights.back()->bytes;
   }
-  const double pack_rate = static_cast<double>(weights.size() * bytes.size()) / (seconds_now() - start) / 1e9;
-  std::printf("%-8s %-7s %5.2f bits  pack %4.2f GB/s ", std::string(format.name).c_str(), table.isa,
-              8.0 * static_cast<double>(weights[0]->bytes) / (double{kColumns} * kOutputs), pack_rate);
-  for (const uint32_t rows : {1u, 4u, 8u}) {
+  std::printf("%-8s %-11s %5.2f bits ", std::string(format.name).c_str(), table.isa,
+              8.0 * static_cast<double>(weights[0]->bytes) / (double{kColumns} * kOutputs));
+  for (const uint32_t rows : {1u, 2u, 4u, 8u}) {
     Inputs inputs(rows);
-    const double seconds = median_seconds(5, [&] {
+    const double seconds = median_seconds([&] {
       for (const auto& weight : weights) inputs.multiply(**backend, *weight);
     });
-    const double rate = static_cast<double>(packed) / seconds / 1e9;
-    std::printf(" %u row%s %5.1f GB/s (%3.0f %%)", rows, rows == 1 ? "" : "s", rate, 100 * rate / bandwidth);
+    const double rate = static_cast<double>(packed) / seconds;
+    std::printf("%s%u: %5.1f GB/s %3.0f %%", rows == 1 ? " rows " : "  ", rows, rate / 1e9, 100 * rate / limits.read_bytes_per_second);
   }
-  for (const uint32_t rows : {128u, 512u}) {
+  const double peak = peak_of(format, table, limits);
+  for (const uint32_t rows : {8u, 16u, 64u, 512u}) {
     Inputs inputs(rows);
     size_t next = 0;
-    const double seconds = median_seconds(9, [&] { inputs.multiply(**backend, *weights[next++ % weights.size()]); });
-    std::printf("  %u rows %6.1f GOP/s", rows, 2.0 * rows * kColumns * kOutputs / seconds / 1e9);
+    const double seconds = median_seconds([&] { inputs.multiply(**backend, *weights[next++ % weights.size()]); });
+    const double rate = 2.0 * rows * kColumns * kOutputs / seconds;
+    std::printf("  %u: %4.0f GOP/s %3.0f %%", rows, rate / 1e9, 100 * rate / peak);
   }
   std::puts("");
   std::fflush(stdout);
@@ -142,10 +126,12 @@ int run(int argc, char** argv) {
     else names.push_back(argument);
   }
   if (names.empty()) names = {"q4_k", "q6_k", "q4_0", "q8_0", "q5_k", "iq4_xs", "bf16", "f16", "f32"};
-  of_one_thread = threads == 1;
-  const double bandwidth = read_bandwidth(threads);
-  std::printf("%s, %s, %u threads, reads %.1f GB/s; matrices %u x %u\n", cpu_model_name().c_str(),
-              cpu_feature_names(cpu_features()).c_str(), threads, bandwidth, kOutputs, kColumns);
+  ThreadPool pool(threads);
+  const ops::cpu::MachineRate limits = ops::cpu::measure_machine(pool);
+  std::printf("%s, %s, %u threads; matrices %u x %u\nreads %.1f GB/s", cpu_model_name().c_str(),
+              cpu_feature_names(cpu_features()).c_str(), threads, kOutputs, kColumns, limits.read_bytes_per_second / 1e9);
+  for (const auto& unit : limits.units) std::printf("; %s %.0f GOP/s", std::string(unit.name).c_str(), unit.operations_per_second / 1e9);
+  std::puts("");
   for (const std::string& name : names) {
     const quant::Format* format = quant::find_format(name);
     if (format == nullptr || kColumns % format->block_values != 0) {
@@ -153,7 +139,7 @@ int run(int argc, char** argv) {
       return 2;
     }
     for (const ops::cpu::KernelTable* table : ops::cpu::usable_tables())
-      if (isa.empty() || isa == table->isa) measure(*format, *table, threads, bandwidth);
+      if (isa.empty() || isa == table->isa) measure(*format, *table, threads, limits);
   }
   return 0;
 }

@@ -31,6 +31,14 @@ bool amx_permitted() {
   return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
+CpuMaker probe_maker() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(0, &a, &b, &c, &d)) return CpuMaker::kOther;
+  if (b == signature_AMD_ebx && c == signature_AMD_ecx) return CpuMaker::kAmd;
+  if (b == signature_INTEL_ebx && c == signature_INTEL_ecx) return CpuMaker::kIntel;
+  return CpuMaker::kOther;
+}
+
 uint32_t probe() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
@@ -55,17 +63,15 @@ uint32_t probe() {
   return found;
 }
 
-CpuMaker probe_maker() {
+bool probe_amx() {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid(0, &a, &b, &c, &d)) return CpuMaker::kOther;
-  if (b == signature_AMD_ebx && c == signature_AMD_ecx) return CpuMaker::kAmd;
-  if (b == signature_INTEL_ebx && c == signature_INTEL_ecx) return CpuMaker::kIntel;
-  return CpuMaker::kOther;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 1) && (d >> 25 & 1);
 }
 
 #else
 
 uint32_t probe() { return 0; }
+bool probe_amx() { return false; }
 CpuMaker probe_maker() { return CpuMaker::kOther; }
 
 #endif
@@ -88,6 +94,8 @@ CpuMaker cpu_maker() {
   static const CpuMaker maker = probe_maker();
   return maker;
 }
+
+bool amx_refused() { return probe_amx() && (cpu_features() & kCpuAmxInt8) == 0; }
 
 std::string cpu_feature_names(uint32_t features) {
   static constexpr std::pair<uint32_t, const char*> kNames[] = {

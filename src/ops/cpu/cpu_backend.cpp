@@ -19,7 +19,8 @@ class CpuBackend final : public Backend {
 
   std::string_view name() const override { return "cpu"; }
   std::string summary() const override {
-    return fmt::format("cpu: {} kernels, {} thread{}", kernels().isa, pool_.threads(), pool_.threads() == 1 ? "" : "s");
+    return fmt::format("cpu: {} kernels, {} thread{}{}", kernels().isa, pool_.threads(), pool_.threads() == 1 ? "" : "s",
+                       amx_refused() ? " (the operating system refused AMX)" : "");
   }
 
   Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) override {

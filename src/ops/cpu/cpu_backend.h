@@ -8,7 +8,7 @@ namespace hearth::ops::cpu {
 
 struct CpuOptions {
   unsigned threads = 0;   // 0: all granted processors
-  std::string isa;        // "", or a kernel table's name ("scalar", "avx2", "avx512"); "" also reads HEARTH_ISA
+  std::string isa;        // "", or a kernel table's name ("scalar", "avx2", "avx512"; dispatch.cpp has all); "" also reads HEARTH_ISA
   Trace* trace = nullptr; // records what the threads do; outlives the backend
 };
 

@@ -10,18 +10,47 @@ namespace hearth::ops::cpu {
 extern const KernelTable kScalar;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2, kAvx512;
-static constexpr const KernelTable* kBestFirst[] = {&kAvx512, &kAvx2, &kScalar};
-#else
-static constexpr const KernelTable* kBestFirst[] = {&kScalar};
+namespace avx2_vnni { extern const ProductTable kProducts; }
+namespace amx { extern const ProductTable kProducts; }
 #endif
 
-static bool usable(const KernelTable& table) { return (table.needs & ~cpu_features()) == 0; }
+namespace {
 
-std::span<const KernelTable* const> all_tables() { return kBestFirst; }
+bool usable(const KernelTable& table) { return (table.needs & ~cpu_features()) == 0; }
+
+#if defined(__x86_64__)
+// `base` with other products, where `own` has them.
+struct Variant {
+  Variant(const char* isa, uint32_t needs, const KernelTable& base, const ProductTable& own) : products(own), table(base) {
+    for (size_t i = 0; i < Layouts::kCount; ++i)
+      if (products.of[i] == nullptr) products.of[i] = base.products->of[i];
+    table.isa = isa;
+    table.needs |= needs;
+    table.products = &products;
+  }
+  Variant(const Variant&) = delete;
+
+  ProductTable products;
+  KernelTable table;
+};
+#endif
+
+}  // namespace
+
+std::span<const KernelTable* const> all_tables() {
+#if defined(__x86_64__)
+  static const Variant of_amx("amx", kCpuAmxInt8 | kCpuAmxBf16 | kCpuAvx512Bf16, kAvx512, amx::kProducts);
+  static const Variant of_vnni("avx2_vnni", kCpuAvxVnni, kAvx2, avx2_vnni::kProducts);
+  static const KernelTable* const best_first[] = {&of_amx.table, &kAvx512, &of_vnni.table, &kAvx2, &kScalar};
+#else
+  static const KernelTable* const best_first[] = {&kScalar};
+#endif
+  return best_first;
+}
 
 std::vector<const KernelTable*> usable_tables() {
   std::vector<const KernelTable*> tables;
-  for (const KernelTable* table : kBestFirst)
+  for (const KernelTable* table : all_tables())
     if (usable(*table)) tables.push_back(table);
   return tables;
 }
@@ -31,7 +60,7 @@ Result<const KernelTable*> choose_table(std::string_view isa) {
   if (isa.empty() && forced != nullptr) isa = forced;
   if (isa.empty()) return usable_tables().front();
   std::string known;
-  for (const KernelTable* table : kBestFirst) {
+  for (const KernelTable* table : all_tables()) {
     known += std::string(known.empty() ? "" : ", ") + table->isa;
     if (table->isa != isa) continue;
     if (usable(*table)) return table;

@@ -68,7 +68,9 @@ void ExpertMixer::mix(ConstMatrix x, std::span<const Expert> experts, std::span<
   const Matrix gathered{gathered_.at_least(size_t{rows} * x.columns), rows, x.columns, x.columns};
   const Matrix hidden{hidden_.at_least(size_t{rows} * both), rows, both, both};
   const Matrix answers{answers_.at_least(size_t{rows} * out.columns), rows, out.columns, out.columns};
-  for (uint32_t i = 0; i < rows; ++i) std::copy_n(x.row(i / active), x.columns, gathered.row(place_of_[i]));
+  workers_.rows(rows, x.columns, [&](size_t first, size_t end) {
+    for (size_t i = first; i < end; ++i) std::copy_n(x.row(i / active), x.columns, gathered.row(place_of_[i]));
+  });
 
   const auto products = [&](Matrix to, auto weight_of) -> std::span<const Product> {
     products_.clear();

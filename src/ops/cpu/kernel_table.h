@@ -32,15 +32,25 @@ struct FloatStep {
   float gap[16];
 };
 
-// One panel times some rows of activations: out (rows, 16).
+// x = high + low within 2^-16 of x: sums of two products of bf16 are then nearly as exact as f32. 0 past the end of a row.
+struct Bf16Step {
+  Bf16 high[kStepInputs], low[kStepInputs];
+  Bf16 gap[32];
+};
+
+// One panel times some rows of activations: out (rows, 16). Tiles of AMX read whole sixteens of rows: records past the last row
+// exist (kSpareRecords), whatever they hold.
 constexpr uint32_t kRowsAtOnce = 96;  // at most; their quantized records of a step fill a first-level cache
+constexpr uint32_t kSpareRecords = 31;
 struct PanelProduct {
   const std::byte* panel;
   uint32_t columns;
   int32_t zero;            // of linear codes; table entries have it added as well
   const uint8_t* table;    // 16 entries, code + zero; null for linear codes
-  const FloatStep* floats;         // first row of the first step, for float layouts
-  const QuantizedStep* quantized;  // the same for integer layouts
+  // The first row of the first step, as the layout reads it.
+  const FloatStep* floats;
+  const Bf16Step* bf16;
+  const QuantizedStep* quantized;
   size_t step_stride;      // records from one step to the next
   uint32_t rows;
   bool unpack;             // a step's weights are unpacked in memory once for all rows, not in registers for every tile of rows
@@ -50,7 +60,11 @@ struct PanelProduct {
 
 using ProductFn = void(const PanelProduct&);
 struct ProductTable {
-  ProductFn* of[Layouts::kCount];  // [place in Layouts]
+  ProductFn* of[Layouts::kCount];        // [place in Layouts]; in a table that varies another one: null where that one's serve
+  ProductFn* by_tiles[Layouts::kCount];  // the same products, bit for bit, for many rows; null where there are none
+
+  // Where bf16 panels read activations as two bf16: one row into its records. Null where they read floats.
+  void (*split_bf16)(const float* x, uint32_t columns, Bf16Step* first, size_t step_stride);
 };
 
 // What queries keep of the context they have seen. `mixed` has rows of v_dim rounded up to sixteen.

@@ -28,37 +28,50 @@ void deliver(const float* sums, const Product& product, uint32_t row, uint32_t f
 
 void Multiplier::multiply(ConstMatrix x, std::span<const Product> products) {
   floats_.first = nullptr;
+  bf16_.first = nullptr;
   by_32_.first = by_256_.first = nullptr;
   for (const Product& product : products) {
     HEARTH_CHECK(product.weight->columns == x.columns && product.out.columns == product.weight->rows, "shapes of a product");
-    for (const auto& part : product.weight->parts()) prepare(x, part.packer->activation_group);
+    for (const auto& part : product.weight->parts()) prepare(x, *part.packer);
   }
   plan_chunks(products);
   workers_.pool.parallel(chunks_.size(), [&](size_t c, unsigned worker) { run(chunks_[c], x, of_worker_[worker]); });
 }
 
-void Multiplier::prepare(ConstMatrix x, uint32_t group) {
-  const size_t steps = (size_t{x.columns} + kStepInputs - 1) / kStepInputs, records = steps * x.rows;
-  const auto each_row = [&](auto body) {
-    workers_.rows(x.rows, x.columns, [&](size_t first, size_t end) {
-      for (size_t r = first; r < end; ++r) body(r);
-    });
-  };
-  if (group == 0) {
-    if (floats_.first != nullptr) return;
-    FloatStep* out = floats_.memory.at_least(records);
-    floats_.first = out;
-    each_row([&](size_t r) {
+bool Multiplier::reads_bf16(const Packer& packer) const {
+  return packer.bf16 && workers_.kernels.products->split_bf16 != nullptr;
+}
+
+template <class Step, class Fill>
+void Multiplier::fill(Prepared<Step>& prepared, ConstMatrix x, Fill row_into) {
+  if (prepared.first != nullptr) return;
+  const size_t steps = (size_t{x.columns} + kStepInputs - 1) / kStepInputs;
+  Step* out = prepared.memory.at_least(steps * x.rows + kSpareRecords);
+  prepared.first = out;
+  workers_.rows(x.rows, x.columns, [&](size_t first, size_t end) {
+    for (size_t r = first; r < end; ++r) row_into(x.row(r), out + r);
+  });
+}
+
+void Multiplier::prepare(ConstMatrix x, const Packer& packer) {
+  const uint32_t group = packer.activation_group;
+  if (reads_bf16(packer)) {
+    fill(bf16_, x, [&](const float* row, Bf16Step* out) { workers_.kernels.products->split_bf16(row, x.columns, out, x.rows); });
+  } else if (group == 0) {
+    fill(floats_, x, [&](const float* row, FloatStep* out) {
       for (uint32_t i = 0; i < x.columns; i += kStepInputs)
-        std::copy_n(x.row(r) + i, std::min(kStepInputs, x.columns - i), out[i / kStepInputs * x.rows + r].values);
+        std::copy_n(row + i, std::min(kStepInputs, x.columns - i), out[i / kStepInputs * x.rows].values);
     });
   } else {
-    Prepared<QuantizedStep>& prepared = group == 32 ? by_32_ : by_256_;
-    if (prepared.first != nullptr) return;
-    QuantizedStep* out = prepared.memory.at_least(records);
-    prepared.first = out;
-    each_row([&](size_t r) { workers_.kernels.quantize(x.row(r), x.columns, group, out + r, x.rows); });
+    fill(group == 32 ? by_32_ : by_256_, x,
+         [&](const float* row, QuantizedStep* out) { workers_.kernels.quantize(row, x.columns, group, out, x.rows); });
   }
+}
+
+void Multiplier::point(PanelProduct& task, const Packer& packer, uint32_t row) const {
+  if (reads_bf16(packer)) task.bf16 = bf16_.first + row;
+  else if (packer.activation_group == 0) task.floats = floats_.first + row;
+  else task.quantized = (packer.activation_group == 32 ? by_32_ : by_256_).first + row;
 }
 
 void Multiplier::plan_chunks(std::span<const Product> products) {
@@ -89,16 +102,17 @@ const std::byte* Multiplier::panel_of(const PackedWeight::Part& part, uint32_t c
 void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   const auto& [product, part, first_panel, end_panel] = chunk;
   const Packer& packer = *part->packer;
-  ProductFn* kernel = workers_.kernels.products->of[packer.layout];
+  const ProductTable& kernels = *workers_.kernels.products;
+  const uint32_t direct_rows = packer.activation_group == 0 ? choices_.direct_float_rows : choices_.direct_rows;
   PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr,
-                    .quantized = nullptr, .step_stride = x.rows, .rows = 0,
-                    .unpack = false, .fetch_steps = choices_.fetch_steps, .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
-  const QuantizedStep* quantized = packer.activation_group == 32 ? by_32_.first : by_256_.first;
+                    .bf16 = nullptr, .quantized = nullptr, .step_stride = x.rows, .rows = 0, .unpack = false,
+                    .fetch_steps = choices_.fetch_steps, .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
   for (uint32_t row = 0; row < product->rows; row += kRowsAtOnce) {
     task.rows = std::min(kRowsAtOnce, product->rows - row);
-    task.unpack = task.rows > (packer.activation_group == 0 ? choices_.direct_float_rows : choices_.direct_rows);
-    if (packer.activation_group == 0) task.floats = floats_.first + product->first_row + row;
-    else task.quantized = quantized + product->first_row + row;
+    task.unpack = task.rows > direct_rows;
+    point(task, packer, product->first_row + row);
+    ProductFn* by_tiles = task.rows >= choices_.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
+    ProductFn* kernel = by_tiles != nullptr ? by_tiles : kernels.of[packer.layout];
     for (uint32_t p = first_panel; p < end_panel; ++p) {
       task.panel = panel_of(*part, x.columns, p, worker);
       kernel(task);

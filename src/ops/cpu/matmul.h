@@ -39,7 +39,9 @@ class Multiplier {
     Scratch<float> row;
   };
 
-  void prepare(ConstMatrix x, uint32_t group);  // fills floats_, by_32_ or by_256_ unless it holds x already
+  bool reads_bf16(const Packer& packer) const;
+  void prepare(ConstMatrix x, const Packer& packer);  // fills the kind of records that the packer's layout reads, unless they hold x
+  void point(PanelProduct& task, const Packer& packer, uint32_t row) const;  // at x's records from `row` on
   void plan_chunks(std::span<const Product> products);
   void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);
@@ -50,10 +52,13 @@ class Multiplier {
   std::vector<Chunk> chunks_;
   template <class Step>
   struct Prepared {
-    Scratch<Step> memory;       // (steps, rows)
+    Scratch<Step> memory;       // (steps, rows), then kSpareRecords
     const Step* first = nullptr;  // null: not this call's matrix yet
   };
+  template <class Step, class Fill>
+  void fill(Prepared<Step>& prepared, ConstMatrix x, Fill row_into);  // row_into(row, its first record)
   Prepared<FloatStep> floats_;
+  Prepared<Bf16Step> bf16_;
   Prepared<QuantizedStep> by_32_, by_256_;
 };
 

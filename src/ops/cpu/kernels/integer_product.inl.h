@@ -203,7 +203,7 @@ HEARTH_ALWAYS_INLINE void flat_step(const S& scheme, const Source& source, unsig
   for (unsigned r = 0; r < kRows; ++r) Simd::store(out + 16 * r, acc[r]);
 }
 
-// Sum over groups of sub_scale * (sum of code * x_code).
+// Adds sub_scale * (sum of code * x_code) of every group to the rows' totals.
 template <unsigned kRows, class S, class Source>
 HEARTH_ALWAYS_INLINE void add_groups(const S& scheme, const Source& source, const QuantizedStep* x, const RowTerms* terms,
                                      I (&total)[kRows]) {
@@ -237,6 +237,22 @@ HEARTH_ALWAYS_INLINE void add_groups(const S& scheme, const Source& source, cons
   }
 }
 
+// Adds one row's step, of which `total` is the sum over groups of sub_scale * (sum of code * x_code), to its sums.
+template <class S>
+HEARTH_ALWAYS_INLINE void finish_step(const S& scheme, I total, int32_t zero, const QuantizedStep& x, float* out) {
+  I shift = Simd::izero();  // sum over groups of sub_min (or sub_scale) * (sum of x codes)
+  if constexpr (S::kShifts) {
+    const int16_t* x_sums = S::kGroup == 16 ? x.sums16 : x.sums32;
+    HEARTH_UNROLL
+    for (unsigned p = 0; p < S::kStepGroups / 2; ++p)
+      shift = Simd::dot_pairs(shift, scheme.shift_pairs[p], Simd::broadcast4(x_sums + 2 * p));
+    if constexpr (!S::kHasMin) total = Simd::isub(total, Simd::imul(shift, Simd::iset1(zero)));
+  }
+  F value = Simd::mul(Simd::to_float(total), scheme.scales[0]);
+  if constexpr (S::kHasMin) value = Simd::fnma(Simd::to_float(shift), scheme.mins[0], value);
+  Simd::store(out, Simd::fma(value, Simd::set1(x.scales[0]), Simd::load(out)));
+}
+
 template <unsigned kRows, class S, class Source>
 HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, int32_t zero, const QuantizedStep* x,
                                      const RowTerms* terms, float* out) {
@@ -245,19 +261,7 @@ HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, int3
   for (unsigned r = 0; r < kRows; ++r) total[r] = Simd::izero();
   add_groups<kRows>(scheme, source, x, terms, total);
   HEARTH_UNROLL
-  for (unsigned r = 0; r < kRows; ++r) {
-    I shift = Simd::izero();  // sum over groups of sub_min (or sub_scale) * (sum of x codes)
-    if constexpr (S::kShifts) {
-      const int16_t* x_sums = S::kGroup == 16 ? x[r].sums16 : x[r].sums32;
-      HEARTH_UNROLL
-      for (unsigned p = 0; p < S::kStepGroups / 2; ++p)
-        shift = Simd::dot_pairs(shift, scheme.shift_pairs[p], Simd::broadcast4(x_sums + 2 * p));
-      if constexpr (!S::kHasMin) total[r] = Simd::isub(total[r], Simd::imul(shift, Simd::iset1(zero)));
-    }
-    F value = Simd::mul(Simd::to_float(total[r]), scheme.scales[0]);
-    if constexpr (S::kHasMin) value = Simd::fnma(Simd::to_float(shift), scheme.mins[0], value);
-    Simd::store(out + 16 * r, Simd::fma(value, Simd::set1(x[r].scales[0]), Simd::load(out + 16 * r)));
-  }
+  for (unsigned r = 0; r < kRows; ++r) finish_step(scheme, total[r], zero, x[r], out + 16 * r);
 }
 
 // All rows in tiles of kRows, the rest in smaller ones.

@@ -9,10 +9,14 @@ struct ProductOf {
 };
 template <class V>
 struct ProductOf<FloatBlock<V>> {
-  static constexpr ProductFn* kFn = &float_product<V>;
+  static constexpr ProductFn* kFn = &float_product<FloatBlock<V>>;
+};
+template <>
+struct ProductOf<Bf16Pair> {
+  static constexpr ProductFn* kFn = &float_product<Bf16Pair>;
 };
 
 template <class... L>
 consteval ProductTable products(LayoutList<L...>) {
-  return {{ProductOf<L>::kFn...}};
+  return {.of = {ProductOf<L>::kFn...}, .by_tiles = {}, .split_bf16 = nullptr};
 }

@@ -78,7 +78,7 @@ struct LayoutOf {
 };
 template <> struct LayoutOf<quant::F32> { using Type = FloatBlock<float>; };
 template <> struct LayoutOf<quant::F16> { using Type = FloatBlock<Fp16>; };
-template <> struct LayoutOf<quant::BF16> { using Type = FloatBlock<Bf16>; };
+template <> struct LayoutOf<quant::BF16> { using Type = Bf16Pair; };
 
 template <quant::GroupedFormat F>
 struct LayoutOf<F> {

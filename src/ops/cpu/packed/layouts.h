@@ -56,13 +56,20 @@ struct FloatBlock {
   Value values[16];
 };
 
+// The same in pairs of inputs, as instructions that multiply bf16 want them: input 2i + k of row r at values[i][r][k]. Past the
+// last input: 0.
+struct Bf16Pair {
+  static constexpr unsigned kInputs = 2;
+  Bf16 values[16][2];
+};
+
 template <class... L>
 struct LayoutList {
   static constexpr size_t kCount = sizeof...(L);
 };
 
 using Layouts = LayoutList<  //
-    FloatBlock<float>, FloatBlock<Fp16>, FloatBlock<Bf16>,
+    FloatBlock<float>, FloatBlock<Fp16>, Bf16Pair,
     FlatBlock<2, 32, Codes::kLinear, Shift::kNone, Fp16>,    // Q1_0 Q2_0
     FlatBlock<4, 32, Codes::kLinear, Shift::kNone, Fp16>,    // Q4_0
     FlatBlock<4, 32, Codes::kLinear, Shift::kMin, Fp16>,     // Q4_1

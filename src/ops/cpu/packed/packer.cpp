@@ -163,7 +163,7 @@ void read_grouped_row(const quant::Format&, const std::byte* panel, uint32_t row
 
 template <class L>
 size_t packed_panel_bytes(const WeightSource& part) {
-  return size_t{part.columns} / L::kInputs * sizeof(L);
+  return (size_t{part.columns} + L::kInputs - 1) / L::kInputs * sizeof(L);
 }
 
 // --- floats ----------------------------------------------------------------------------------------------------------------
@@ -182,6 +182,20 @@ template <class V>
 void read_float_row(const quant::Format&, const std::byte* panel, uint32_t row, uint32_t columns, float* out) {
   const auto* packed = reinterpret_cast<const FloatBlock<V>*>(panel);
   for (uint32_t i = 0; i < columns; ++i) out[i] = packed[i].values[row];
+}
+
+void pack_bf16(const WeightSource& part, uint32_t panel, std::byte* out) {
+  auto* packed = reinterpret_cast<Bf16Pair*>(out);
+  const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
+  for (uint32_t r = 0; r < rows; ++r) {
+    const std::byte* row = part.bytes.data() + size_t{first_row + r} * part.columns * sizeof(Bf16);
+    for (uint32_t i = 0; i < part.columns; ++i) std::memcpy(&packed[i / 2].values[r][i % 2], row + i * sizeof(Bf16), sizeof(Bf16));
+  }
+}
+
+void read_bf16_row(const quant::Format&, const std::byte* panel, uint32_t row, uint32_t columns, float* out) {
+  const auto* packed = reinterpret_cast<const Bf16Pair*>(panel);
+  for (uint32_t i = 0; i < columns; ++i) out[i] = packed[i / 2].values[row][i % 2];
 }
 
 // --- everything else: as stored --------------------------------------------------------------------------------------------
@@ -208,7 +222,7 @@ template <class L>
 constexpr std::string_view layout_name() {
   if constexpr (std::same_as<L, FloatBlock<float>>) return "f32 panels";
   else if constexpr (std::same_as<L, FloatBlock<Fp16>>) return "f16 panels";
-  else if constexpr (std::same_as<L, FloatBlock<Bf16>>) return "bf16 panels";
+  else if constexpr (std::same_as<L, Bf16Pair>) return "bf16 panels";
   else if constexpr (L::kCodes == Codes::kTable) return L::kTwoLevels ? "table super-blocks" : "table blocks";
   else {
     constexpr std::string_view kNames[2][9] = {
@@ -223,17 +237,19 @@ template <class F>
 constexpr Packer make_packer() {
   using L = typename LayoutOf<F>::Type;
   if constexpr (std::same_as<L, void>) {
-    return {"as stored", PlaceIn<Layouts, FloatBlock<float>>::kPlace, true, 0, 0, nullptr,
+    return {"as stored", PlaceIn<Layouts, FloatBlock<float>>::kPlace, true, 0, false, 0, nullptr,
             &stored_panel_bytes, &copy_stored, &read_stored_row};
   } else {
     constexpr size_t kPlace = PlaceIn<Layouts, L>::kPlace;
     static_assert(kPlace < Layouts::kCount, "this format's layout is not in the list of layouts.h");
     if constexpr (quant::GroupedFormat<F>)
-      return {layout_name<L>(), kPlace, false, L::kTwoLevels ? 256u : 32u, code_zero<F>(),
+      return {layout_name<L>(), kPlace, false, L::kTwoLevels ? 256u : 32u, false, code_zero<F>(),
               TableFormat<F> ? kShiftedTable<F>.data() : nullptr, &packed_panel_bytes<L>, &pack_grouped<F>,
               &read_grouped_row<F>};
+    else if constexpr (std::same_as<L, Bf16Pair>)
+      return {layout_name<L>(), kPlace, false, 0, true, 0, nullptr, &packed_panel_bytes<L>, &pack_bf16, &read_bf16_row};
     else
-      return {layout_name<L>(), kPlace, false, 0, 0, nullptr, &packed_panel_bytes<L>, &pack_floats<typename L::Value>,
+      return {layout_name<L>(), kPlace, false, 0, false, 0, nullptr, &packed_panel_bytes<L>, &pack_floats<typename L::Value>,
               &read_float_row<typename L::Value>};
   }
 }

@@ -27,9 +27,12 @@ TEST(PackedWeight, HoldsEveryValueOfEveryFormat) {
 }
 
 // What rounding can explain. Integer layouts round activations to 8 bits: each is off by at most half a step of its group of
-// 32 or 256, so an output is off by at most sum |w| * step / 2; f32 sums add at most columns * 2^-24 * sum |w x| to that.
-std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const float* x) {
+// 32 or 256, so an output is off by at most sum |w| * step / 2; some kernels split activations for bf16 panels in two bf16,
+// each off by at most 2^-16 of itself; f32 sums add at most columns * 2^-24 * sum |w x| to that.
+std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const KernelTable& table, const float* x) {
   std::vector<double> steps(w.columns, 0);
+  if (packer.bf16 && table.products->split_bf16 != nullptr)
+    for (uint32_t i = 0; i < w.columns; ++i) steps[i] = 0x1p-15 * std::fabs(x[i]);
   if (const uint32_t group = packer.activation_group; group != 0)
     for (uint32_t i = 0; i < w.columns; ++i) {
       const float* first = x + i / group * group;
@@ -46,7 +49,7 @@ std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, co
   return bounds;
 }
 
-void expect_near_reference(Backend& backend, const RandomWeight& w, uint32_t rows, const std::string& what) {
+void expect_near_reference(const KernelTable& table, Backend& backend, const RandomWeight& w, uint32_t rows, const std::string& what) {
   const auto oracle = reference::make_backend();
   const auto mine = w.pack(backend), theirs = w.pack(*oracle);
   const std::vector<float> x = normals(size_t{rows} * w.columns, rows);
@@ -54,7 +57,7 @@ void expect_near_reference(Backend& backend, const RandomWeight& w, uint32_t row
   backend.matmul(*mine, view(x, rows), view(got, rows), {});
   oracle->matmul(*theirs, view(x, rows), view(wanted, rows), {});
   for (uint32_t r = 0; r < rows; ++r) {
-    const std::vector<double> bounds = error_bounds(w, packer_of(w.format), &x[size_t{r} * w.columns]);
+    const std::vector<double> bounds = error_bounds(w, packer_of(w.format), table, &x[size_t{r} * w.columns]);
     for (uint32_t o = 0; o < w.rows; ++o)
       ASSERT_NEAR(got[size_t{r} * w.rows + o], wanted[size_t{r} * w.rows + o], bounds[o]) << what << " row " << r << " output " << o;
   }
@@ -68,12 +71,12 @@ TEST(Matmul, EveryFormatNearTheReference) {
       const std::string what = std::string(format.name) + " on " + table->isa;
       const uint32_t short_blocks = format.block_values >= 256 ? 2 : format.block_values >= 32 ? 9 : 172;
       for (const uint32_t rows : kRowCounts) {
-        expect_near_reference(*backend, RandomWeight(format, 21, columns_for(format, short_blocks), rows), rows,
+        expect_near_reference(*table, *backend, RandomWeight(format, 21, columns_for(format, short_blocks), rows), rows,
                               what + " with " + std::to_string(rows) + " rows");
         ++cases;
       }
       for (const uint32_t outputs : {1u, 15u, 48u}) {  // one block; panels that are not full
-        expect_near_reference(*backend, RandomWeight(format, outputs, columns_for(format, 1), outputs), 3, what);
+        expect_near_reference(*table, *backend, RandomWeight(format, outputs, columns_for(format, 1), outputs), 3, what);
         ++cases;
       }
     }
@@ -94,7 +97,7 @@ TEST(Matmul, TheSameBitsInAnyBatch) {
     for (const quant::Format& format : quant::formats()) {
       const RandomWeight source(format, 19, columns_for(format, format.block_values >= 256 ? 2 : 10), 3);
       const auto weight = source.pack(*backend);
-      constexpr uint32_t kMost = 67;
+      constexpr uint32_t kMost = 203;  // whole blocks of rows, tiles of every size in the last
       const std::vector<float> x = normals(size_t{kMost} * source.columns, 5);
       std::vector<float> alone;
       for (uint32_t r = 0; r < kMost; ++r) {
@@ -102,12 +105,18 @@ TEST(Matmul, TheSameBitsInAnyBatch) {
         const auto out = product(*backend, *weight, {first, first + source.columns}, 1);
         alone.insert(alone.end(), out.begin(), out.end());
       }
-      for (uint32_t rows : {2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 10u, 11u, 12u, 13u, 14u, 15u, 16u, 17u, 64u, 67u}) {
+      for (uint32_t rows : {2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u, 10u, 11u, 12u, 13u, 14u, 15u, 16u, 17u, 23u, 25u, 31u, 33u, 64u, 67u, 95u, 97u, 203u}) {
         const std::vector<float> some(x.begin(), x.begin() + rows * source.columns);
         expect_same_bits(product(*backend, *weight, some, rows), {alone.begin(), alone.begin() + rows * source.rows},
                          std::string(format.name) + " on " + table->isa + ", rows " + std::to_string(rows));
         ++cases;
       }
+      std::vector<float> reversed, wanted;
+      for (uint32_t r = 61; r-- > 0;) {
+        reversed.insert(reversed.end(), x.begin() + r * source.columns, x.begin() + (r + 1) * source.columns);
+        wanted.insert(wanted.end(), alone.begin() + r * source.rows, alone.begin() + (r + 1) * source.rows);
+      }
+      expect_same_bits(product(*backend, *weight, reversed, 61), wanted, std::string(format.name) + " on " + table->isa + ", reversed");
     }
   }
   hearth::testing::count_cases("kernel cases", cases);

@@ -164,8 +164,10 @@ TEST(Experts, NearTheReferenceAndTheSameAlone) {
     const auto backend = backend_for(*table);
     for (const char* format : {"f32", "q4_0"}) {
       const SmallExperts mine(*backend, format);
+      std::vector<Expert> experts(mine.experts.begin(), mine.experts.end());
+      experts[6] = {};  // has no work: not even looked at
       Values got(kRows * 64), alone(kRows * 64);
-      backend->experts(view(x, kRows), mine.experts, routes, kActive, view(got, kRows), Activation::kSilu, 0);
+      backend->experts(view(x, kRows), experts, routes, kActive, view(got, kRows), Activation::kSilu, 0);
       for (uint32_t r = 0; r < kRows; ++r)
         backend->experts({&x[r * 64], 1, 64, 64}, mine.experts, std::span(routes).subspan(r * kActive, kActive), kActive,
                          {&alone[r * 64], 1, 64, 64}, Activation::kSilu, 0);

@@ -212,6 +212,13 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE I dot_pairs(I sum, I a, I b) {
     return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)), _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
   }
+  static HEARTH_ALWAYS_INLINE F bf16_even(I v) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(v.lo, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(v.hi, 16))};
+  }
+  static HEARTH_ALWAYS_INLINE F bf16_odd(I v) {
+    const __m256i high = _mm256_set1_epi32(static_cast<int>(0xFFFF0000u));
+    return {_mm256_castsi256_ps(_mm256_and_si256(v.lo, high)), _mm256_castsi256_ps(_mm256_and_si256(v.hi, high))};
+  }
   static HEARTH_ALWAYS_INLINE F to_float(I v) { return {_mm256_cvtepi32_ps(v.lo), _mm256_cvtepi32_ps(v.hi)}; }
   static HEARTH_ALWAYS_INLINE I to_int(F v) { return {_mm256_cvtps_epi32(v.lo), _mm256_cvtps_epi32(v.hi)}; }
   static HEARTH_ALWAYS_INLINE int32_t isum(I v) {

@@ -153,6 +153,16 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE I dot7(I sum, I codes, I x) { return _mm512_dpbusd_epi32(sum, codes, x); }
   static HEARTH_ALWAYS_INLINE I dot8(I sum, I codes, I x) { return _mm512_dpbusd_epi32(sum, codes, x); }
   static HEARTH_ALWAYS_INLINE I dot_pairs(I sum, I a, I b) { return _mm512_dpwssd_epi32(sum, a, b); }
+  static HEARTH_ALWAYS_INLINE I sub16(I a, I b) { return _mm512_sub_epi16(a, b); }
+  static HEARTH_ALWAYS_INLINE I mul16(I a, I b) { return _mm512_mullo_epi16(a, b); }
+  template <int kBits>
+  static HEARTH_ALWAYS_INLINE I halved16(I v) {
+    return _mm512_srai_epi16(v, kBits);
+  }
+  static HEARTH_ALWAYS_INLINE F bf16_even(I v) { return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)); }
+  static HEARTH_ALWAYS_INLINE F bf16_odd(I v) {
+    return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
+  }
   static HEARTH_ALWAYS_INLINE F to_float(I v) { return _mm512_cvtepi32_ps(v); }
   static HEARTH_ALWAYS_INLINE I to_int(F v) { return _mm512_cvtps_epi32(v); }
   static HEARTH_ALWAYS_INLINE int32_t isum(I v) { return _mm512_reduce_add_epi32(v); }

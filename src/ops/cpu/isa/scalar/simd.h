@@ -220,6 +220,30 @@ struct Simd {
     std::memcpy(q, &b, 64);
     return ints([&](int i) { return sum.v[i] + p[2 * i] * q[2 * i] + p[2 * i + 1] * q[2 * i + 1]; });
   }
+  template <class Lane>
+  static HEARTH_ALWAYS_INLINE I words(I a, I b, Lane lane) {  // 32 of 16 bits
+    int16_t p[32], q[32];
+    std::memcpy(p, &a, 64);
+    std::memcpy(q, &b, 64);
+    for (int i = 0; i < 32; ++i) p[i] = static_cast<int16_t>(lane(p[i], q[i]));
+    return iload(p);
+  }
+  static HEARTH_ALWAYS_INLINE I sub16(I a, I b) {
+    return words(a, b, [](int x, int y) { return x - y; });
+  }
+  static HEARTH_ALWAYS_INLINE I mul16(I a, I b) {
+    return words(a, b, [](int x, int y) { return x * y; });
+  }
+  template <int kBits>
+  static HEARTH_ALWAYS_INLINE I halved16(I v) {
+    return words(v, v, [](int x, int) { return x >> kBits; });
+  }
+  static HEARTH_ALWAYS_INLINE F bf16_even(I v) {
+    return floats([&](int i) { return __builtin_bit_cast(float, static_cast<uint32_t>(v.v[i]) << 16); });
+  }
+  static HEARTH_ALWAYS_INLINE F bf16_odd(I v) {
+    return floats([&](int i) { return __builtin_bit_cast(float, static_cast<uint32_t>(v.v[i]) & 0xFFFF0000u); });
+  }
   static HEARTH_ALWAYS_INLINE F to_float(I v) {
     return floats([&](int i) { return static_cast<float>(v.v[i]); });
   }

@@ -1,0 +1,89 @@
+#pragma once
+// A plain model of AMX's tile instructions, as Intel's manual describes them, so that the kernels over tiles can be tested anywhere.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/half.h"
+
+namespace hearth::ops::cpu {
+
+struct ModelTile {
+  unsigned rows = 0, row_bytes = 0;
+  uint8_t bytes[16][64] = {};
+};
+
+struct ModelTiles {
+  static inline ModelTile tiles[8];
+  static inline bool configured = false;
+
+  static void configure(unsigned inner) {
+    for (unsigned t = 0; t < 8; ++t) tiles[t] = {t >= 6 ? inner : 16, t == 4 || t == 5 ? 4 * inner : 64, {}};
+    configured = true;
+  }
+  static void release() { configured = false; }
+
+  template <int kTile>
+  static void zero() {
+    std::memset(tiles[kTile].bytes, 0, sizeof tiles[kTile].bytes);
+  }
+  template <int kTile>
+  static void load(const void* p, size_t stride) {
+    EXPECT_TRUE(configured);
+    zero<kTile>();
+    for (unsigned r = 0; r < tiles[kTile].rows; ++r)
+      std::memcpy(tiles[kTile].bytes[r], static_cast<const uint8_t*>(p) + r * stride, tiles[kTile].row_bytes);
+  }
+  template <int kTile>
+  static void store(void* p, size_t stride) {
+    for (unsigned r = 0; r < tiles[kTile].rows; ++r)
+      std::memcpy(static_cast<uint8_t*>(p) + r * stride, tiles[kTile].bytes[r], tiles[kTile].row_bytes);
+  }
+
+  template <int kSums, int kX, int kWeights>
+  static void dot_unsigned() {
+    dot_bytes<kSums, kX, kWeights, uint8_t>();
+  }
+  template <int kSums, int kX, int kWeights>
+  static void dot_signed() {
+    dot_bytes<kSums, kX, kWeights, int8_t>();
+  }
+  // Even and odd inputs are summed apart and joined at the end of the instruction.
+  template <int kSums, int kX, int kWeights>
+  static void dot_bf16() {
+    for (unsigned m = 0; m < 16; ++m)
+      for (unsigned n = 0; n < 16; ++n) {
+        float sum[2] = {0, 0}, whole;
+        for (unsigned k = 0; k < tiles[kWeights].rows; ++k)
+          for (unsigned i = 0; i < 2; ++i)
+            sum[i] += value<Bf16>(tiles[kX].bytes[m] + 4 * k + 2 * i) * value<Bf16>(tiles[kWeights].bytes[k] + 4 * n + 2 * i);
+        std::memcpy(&whole, tiles[kSums].bytes[m] + 4 * n, 4);
+        whole += sum[0] + sum[1];
+        std::memcpy(tiles[kSums].bytes[m] + 4 * n, &whole, 4);
+      }
+  }
+
+ private:
+  template <class T>
+  static float value(const uint8_t* p) {
+    T v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  }
+  template <int kSums, int kX, int kWeights, class WeightByte>
+  static void dot_bytes() {
+    EXPECT_EQ(tiles[kX].row_bytes, 4 * tiles[kWeights].rows);
+    for (unsigned m = 0; m < 16; ++m)
+      for (unsigned n = 0; n < 16; ++n) {
+        int32_t sum;
+        std::memcpy(&sum, tiles[kSums].bytes[m] + 4 * n, 4);
+        for (unsigned k = 0; k < tiles[kWeights].rows; ++k)
+          for (unsigned i = 0; i < 4; ++i)
+            sum += static_cast<int8_t>(tiles[kX].bytes[m][4 * k + i]) * static_cast<WeightByte>(tiles[kWeights].bytes[k][4 * n + i]);
+        std::memcpy(tiles[kSums].bytes[m] + 4 * n, &sum, 4);
+      }
+  }
+};
+
+}  // namespace hearth::ops::cpu

@@ -1,0 +1,112 @@
+// The kernels over AMX's tiles, on a plain model of the instructions: the same bits as the kernels without tiles.
+#include "ops/cpu/isa/scalar/simd.h"
+#include "ops/cpu/kernels/attributes.h"
+#include "ops/cpu/packed_weight.h"
+#include "ops/cpu/tests/model_tiles.h"
+#include "ops/cpu/tests/samples.h"
+#include "runner/shared_data.h"
+
+namespace hearth::ops::cpu {
+
+extern const KernelTable kScalar;
+
+namespace modelled {
+
+using Simd = scalar::Simd;
+using Tiles = ModelTiles;
+
+#include "ops/cpu/kernels/codes.inl.h"
+#include "ops/cpu/kernels/integer_product.inl.h"
+#include "ops/cpu/kernels/tile_product.inl.h"
+
+}  // namespace modelled
+
+namespace {
+
+const ProductTable kByTiles = modelled::tile_products(Layouts{}, nullptr);
+
+struct Case {
+  Case(const quant::Format& format, uint32_t rows, uint32_t columns)
+      : packer(packer_of(format)), weight(format, 16, columns, rows), rows(rows), x(normals(size_t{rows} * columns, rows)) {
+    const WeightSource source = weight.source();
+    panel = Buffer(packer.panel_bytes(source));
+    packer.pack_panel(source, 0, panel.bytes());
+  }
+
+  PanelProduct task(std::vector<float>& out) const {
+    return {.panel = panel.bytes(), .columns = weight.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr,
+            .bf16 = nullptr, .quantized = nullptr, .step_stride = rows, .rows = rows, .unpack = true, .fetch_steps = 0, .out = out.data()};
+  }
+  template <class Step>
+  std::vector<Step> records() const {
+    return std::vector<Step>(size_t{(weight.columns + kStepInputs - 1) / kStepInputs} * rows + kSpareRecords);
+  }
+
+  const Packer& packer;
+  RandomWeight weight;
+  uint32_t rows;
+  std::vector<float> x;
+  Buffer panel;
+};
+
+TEST(TileProduct, IntegerPanelsHaveTheBitsOfKernelsWithoutTiles) {
+  size_t cases = 0;
+  for (const quant::Format& format : quant::formats())
+    for (const uint32_t rows : {1u, 15u, 16u, 17u, 32u, 33u, 96u}) {
+      const Packer& packer = packer_of(format);
+      if (kByTiles.by_tiles[packer.layout] == nullptr || packer.stored) continue;
+      const Case c(format, rows, columns_for(format, format.block_values >= 256 ? 2 : 9));
+      auto records = c.records<QuantizedStep>();
+      for (uint32_t r = 0; r < rows; ++r)
+        kScalar.quantize(&c.x[size_t{r} * c.weight.columns], c.weight.columns, packer.activation_group, &records[r], rows);
+      std::vector<float> got(rows * 16), wanted(rows * 16);
+      PanelProduct task = c.task(got);
+      task.quantized = records.data();
+      kByTiles.by_tiles[packer.layout](task);
+      task.out = wanted.data();
+      kScalar.products->of[packer.layout](task);
+      expect_same_bits(got, wanted, std::string(format.name) + " rows " + std::to_string(rows));
+      ++cases;
+    }
+  EXPECT_GT(cases, 100u);
+  hearth::testing::count_cases("kernel cases", cases);
+}
+
+TEST(TileProduct, Bf16PanelsNearTheSumsInDoubleAndTheSameAlone) {
+  const quant::Format& format = *quant::find_format("bf16");
+  for (const uint32_t columns : {1u, 31u, 64u, 345u, 512u}) {
+    constexpr uint32_t kRows = 35;
+    const Case c(format, kRows, columns);
+    auto records = c.records<Bf16Step>();
+    for (uint32_t r = 0; r < kRows; ++r)
+      for (uint32_t i = 0; i < columns; ++i) {
+        const float x = c.x[size_t{r} * columns + i];
+        Bf16Step& step = records[i / kStepInputs * kRows + r];
+        step.high[i % kStepInputs] = Bf16::from(x);
+        step.low[i % kStepInputs] = Bf16::from(x - step.high[i % kStepInputs]);
+      }
+    std::vector<float> together(kRows * 16), alone(16);
+    PanelProduct task = c.task(together);
+    task.bf16 = records.data();
+    kByTiles.of[c.packer.layout](task);
+    for (uint32_t r = 0; r < kRows; ++r) {
+      task.rows = 1;
+      task.bf16 = records.data() + r;
+      task.out = alone.data();
+      kByTiles.of[c.packer.layout](task);
+      expect_same_bits(alone, {&together[r * 16], &together[r * 16] + 16}, "row " + std::to_string(r));
+      for (uint32_t o = 0; o < 16; ++o) {
+        double sum = 0, size = 0;
+        for (uint32_t i = 0; i < columns; ++i) {
+          const double term = double{c.weight.decoded[size_t{o} * columns + i]} * c.x[size_t{r} * columns + i];
+          sum += term;
+          size += std::fabs(term);
+        }
+        ASSERT_NEAR(alone[o], sum, (0x1p-16 + 2 * columns * 0x1p-24) * size) << columns << " columns, row " << r << ", output " << o;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hearth::ops::cpu
