@@ -120,7 +120,10 @@ void Scheduler::grant(size_t index) {
     preempt_last();
   }
   uint32_t rows = std::min(sequence.computable_rows(), cache_.reach(sequence.pages, sequence.past()) - sequence.past());
-  if (sequence.is_in_prompt()) rows = std::min(rows, sequence.stops().next(sequence.past()) - sequence.past());
+  if (sequence.is_in_prompt()) {
+    mark_shared(sequence);
+    rows = std::min(rows, sequence.stops().next(sequence.past()) - sequence.past());
+  }
   if (sequence.is_in_prompt() && sequence.request().want_prompt_logits) rows = std::min(rows, kMostPromptLogits);
   if (!sequence.is_decoding()) {
     uint32_t* const share = rows_left_of(sequence.request().key);
@@ -150,6 +153,36 @@ bool Scheduler::waits_for_family(const Sequence& sequence) const {
   });
 }
 
+uint32_t Scheduler::common_tokens(const Sequence& waiting, const Sequence& running) const {
+  const auto prompt = waiting.prompt().first(waiting.prompt_tokens() - 1);
+  const auto alike = static_cast<uint32_t>(std::ranges::mismatch(prompt, running.prompt()).in1 - prompt.begin());
+  return alike / cache_.page_tokens() * cache_.page_tokens();
+}
+
+// For the pages of another's prompt that it could reuse and that are not computed yet. One of higher priority does not wait
+// for a lower one.
+bool Scheduler::waits_for_prompt(const Sequence& sequence) {
+  if (!cache_.reuses_prefixes() || sequence.pages.is_swapped || sequence.request().want_prompt_logits) return false;
+  return std::ranges::any_of(running_, [&](const Sequence* running) {
+    if (!running->is_in_prompt()) return false;
+    if (options_.policy == Policy::kPriority && running->request().priority < sequence.request().priority) return false;
+    const uint32_t common = common_tokens(sequence, *running);
+    return common > running->past() && common > cache_.cached_tokens(sequence.prompt());
+  });
+}
+
+// Those who will start soon find a snapshot where their prompts leave this one.
+void Scheduler::mark_shared(Sequence& sequence) {
+  if (!cache_.needs_snapshots()) return;
+  uint32_t nearest = UINT32_MAX, looked_at = 0;
+  for (const Sequence* waiting : waiting_.in_order()) {
+    if (looked_at++ == options_.max_sequences) break;
+    const uint32_t common = common_tokens(*waiting, sequence);
+    if (common > sequence.past()) nearest = std::min(nearest, common);
+  }
+  sequence.share_until(nearest == UINT32_MAX ? 0 : nearest);
+}
+
 Sequence* Scheduler::next_to_start(const WaitingQueue::MayStart& may_start) {
   return waiting_.next([&](const Sequence& sequence) { return !waits_for_family(sequence) && (!may_start || may_start(sequence)); });
 }
@@ -157,9 +190,16 @@ Sequence* Scheduler::next_to_start(const WaitingQueue::MayStart& may_start) {
 // Nobody overtakes the one whose turn it is: what it lacks is not given to another.
 void Scheduler::start_waiting(double now, const WaitingQueue::MayStart& may_start) {
   const bool may_push_out = options_.policy == Policy::kPriority;
+  std::vector<const Sequence*> patient;
   while (chunk_left_ > 0 && !waiting_.empty() && (!free_slots_.empty() || may_push_out)) {
-    Sequence* const sequence = next_to_start(may_start);
+    Sequence* const sequence = next_to_start([&](const Sequence& waiting) {
+      return (!may_start || may_start(waiting)) && std::ranges::find(patient, &waiting) == patient.end();
+    });
     if (sequence == nullptr) return;
+    if (waits_for_prompt(*sequence)) {
+      patient.push_back(sequence);
+      continue;
+    }
     while (free_slots_.empty() || !start(*sequence, now))
       if (!make_room_for(*sequence)) return;
   }

@@ -6,6 +6,8 @@
 // sequences start while slots and pages last (waiting_queue.h says in which order). While somebody decodes, a step has only
 // as many prompt rows as its time allows, a page's worth at least; keys share those rows evenly.
 //
+// Nobody computes what another is computing: a prompt that begins like one in progress waits until the common pages are there.
+//
 // Running sequences have a rank: their priority, then the order in which they started. One that finds no page takes those of
 // the last in rank, which waits again (its pages go to swap memory if there is room, else it is computed again later), or,
 // being the last itself, waits with what it has. So the first in rank always advances.
@@ -84,6 +86,9 @@ class Scheduler {
   Sequence* next_to_start(const WaitingQueue::MayStart& may_start);  // were there room
   bool make_room_for(const Sequence& sequence);  // by priority
   bool waits_for_family(const Sequence& sequence) const;
+  bool waits_for_prompt(const Sequence& sequence);
+  uint32_t common_tokens(const Sequence& waiting, const Sequence& running) const;  // in whole pages that the first could reuse
+  void mark_shared(Sequence& sequence);
   size_t enter_running(Sequence& sequence);      // its index
   void preempt_last();
   void stop(Sequence& sequence);

@@ -46,6 +46,7 @@ class Sequence {
   uint32_t past() const { return past_; }                      // tokens in the cache
   uint32_t slot() const { return slot_; }                      // while running, or swapped out
   const SnapshotStops& stops() const { return stops_; }
+  void share_until(uint32_t position) { stops_.shared = position; }
   uint32_t passed_over() const { return passed_over_; }        // how many younger ones started before it
   void pass_over() { ++passed_over_; }
   bool has_started() const { return has_started_; }            // once at least

@@ -138,7 +138,8 @@ void check(const std::string& path, ops::Backend& backend) {
   for (const uint64_t swap_bytes : {uint64_t{0}, 4 * one}) {
     auto narrow = answers.make({.kv_memory_bytes = for_one + one / 2, .prefill_chunk = 7, .max_sequences = 6, .swap_bytes = swap_bytes});
     answers.compare(*narrow, swap_bytes == 0 ? "computed again" : "swapped");
-    if (!(*model)->state_shape().kv.empty()) EXPECT_GT(narrow->stats().preemptions, 0u);
+    // A hybrid's budget pays for snapshots too, and so for more pages than these requests fill.
+    if ((*model)->state_shape().slots.empty()) EXPECT_GT(narrow->stats().preemptions, 0u);
   }
 }
 

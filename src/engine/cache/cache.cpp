@@ -16,7 +16,7 @@ static std::vector<uint32_t> page_counts(const CacheOptions& options) {
 uint32_t SnapshotStops::next(uint32_t past) const {
   uint64_t next = UINT32_MAX;
   if (every != 0) next = (uint64_t{past} / every + 1) * every;
-  for (const uint32_t stop : {branch, last, end})
+  for (const uint32_t stop : {branch, shared, last, end})
     if (stop > past) next = std::min<uint64_t>(next, stop);
   return end > past ? static_cast<uint32_t>(next) : UINT32_MAX;
 }
@@ -72,7 +72,7 @@ CacheMatch Cache::match(std::span<const int32_t> prompt, SequencePages& owned) {
   const uint32_t length = found.usable;
   CacheMatch match{.tokens = length * page_tokens_, .snapshot = {}, .stops = {}};
   if (has_slots_ && reuses_prefixes_ && !prompt.empty())
-    match.stops = {.every = snapshot_tokens_, .branch = found.branch * page_tokens_,
+    match.stops = {.every = snapshot_tokens_, .branch = found.branch * page_tokens_, .shared = 0,
                    .last = static_cast<uint32_t>((prompt.size() - 1) / page_tokens_ * page_tokens_),
                    .end = static_cast<uint32_t>(prompt.size() / page_tokens_ * page_tokens_)};
   if (length == 0) return match;

@@ -52,10 +52,11 @@ struct SequencePages {
   bool is_swapped = false;                   // the lists name swap pages
 };
 
-// Positions at which a prompt's state is worth a snapshot: every so many tokens, where it leaves another prompt, its last
-// page boundary short of its end, for the same prompt again, and its last one at all, for a longer prompt.
+// Positions at which a prompt's state is worth a snapshot: every so many tokens, where it leaves a prompt that is known, where
+// one that waits leaves it, its last page boundary short of its end, for the same prompt again, and its last one at all, for a
+// longer prompt.
 struct SnapshotStops {
-  uint32_t every = 0, branch = 0, last = 0, end = 0;  // tokens; 0: none
+  uint32_t every = 0, branch = 0, shared = 0, last = 0, end = 0;  // tokens; 0: none
 
   uint32_t next(uint32_t past) const;        // the first stop beyond `past`; UINT32_MAX: none
   bool at(uint32_t past) const { return past > 0 && next(past - 1) == past; }
@@ -82,6 +83,8 @@ class Cache {
 
   uint32_t page_tokens() const { return page_tokens_; }
   std::span<const CacheGroup> groups() const { return groups_; }
+  bool reuses_prefixes() const { return reuses_prefixes_; }
+  bool needs_snapshots() const { return reuses_prefixes_ && has_slots_; }
 
   // Gives an empty sequence the longest cached beginning of `prompt`, in whole pages and short of its last token, whose
   // logits are always computed.

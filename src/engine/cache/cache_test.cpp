@@ -219,7 +219,7 @@ TEST(Cache, SwapsOutAndInOrNotAtAll) {
 }
 
 TEST(SnapshotStops, ComeInOrder) {
-  const SnapshotStops stops{.every = 32, .branch = 44, .last = 96, .end = 100};
+  const SnapshotStops stops{.every = 32, .branch = 44, .shared = 0, .last = 96, .end = 100};
   std::vector<uint32_t> all;
   for (uint32_t past = 0; (past = stops.next(past)) != UINT32_MAX;) all.push_back(past);
   EXPECT_EQ(all, (std::vector<uint32_t>{32, 44, 64, 96, 100}));

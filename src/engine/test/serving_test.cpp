@@ -57,6 +57,27 @@ TEST(Continuations, AreComputedOnceAndShareTheirPages) {
   }
 }
 
+// A burst of requests with one system prompt: it is computed once, although nobody had it when they came.
+TEST(Sharing, ABurstComputesItsCommonBeginningOnce) {
+  for (const FakeOptions& fake : {FakeOptions{}, FakeOptions{.windows = {0, 8}}, FakeOptions{.is_recurrent = true}})
+    for (const uint32_t chunk : {16u, 512u}) {
+      EngineOptions options = options_for(8);
+      options.prefill_chunk = chunk;
+      options.snapshot_pages = 0;
+      Bench bench(fake, options);
+      std::vector<Request> requests;
+      std::vector<std::shared_ptr<Recorder>> recorders;
+      for (int i = 0; i < 8; ++i) {
+        requests.push_back(request_of(66, 3));
+        for (int k = 0; k < 10; ++k) requests.back().prompt.push_back((i * 7 + k) % 97);
+        recorders.push_back(bench.submit(requests.back()).second);
+      }
+      bench.run();
+      EXPECT_EQ(bench.engine->stats().prompt_tokens, 64u + 8 * 12) << chunk;
+      for (size_t i = 0; i < requests.size(); ++i) expect_same(*recorders[i], *run_alone(fake, requests[i], 256), "in a burst");
+    }
+}
+
 TEST(Continuations, DifferAndRepeat) {
   Bench bench({}, options_for(4));
   const auto first = bench.submit_several(request_of(10, 12), 4);
