@@ -120,6 +120,8 @@ static void write_engine(std::string& out, const engine::EngineStats& stats, con
   write("num_requests_waiting", "gauge", "Requests that wait for their turn.", stats.waiting);
   write("num_preemptions_total", "counter", "Times that a request gave way to others and waited again.", stats.preemptions);
   write("requests_refused_total", "counter", "Requests that found the queue full.", stats.refused);
+  write("disk_cache_tokens_total", "counter", "Tokens of prompts that came from the disk.", stats.disk_tokens);
+  write("disk_cache_bytes", "gauge", "Bytes that the prefix cache holds on disk.", stats.disk_bytes);
   write("engine_steps_total", "counter", "Steps of the engine.", stats.steps);
   write("kv_cache_usage_perc", "gauge", "Share of the cache's pages in use, 0 to 1.",
         load.pages == 0 ? 0.0 : static_cast<double>(load.used_pages) / load.pages);

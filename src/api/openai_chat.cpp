@@ -49,7 +49,8 @@ Json token_json(const service::TokenReport& token) {
 class ChatEncoder final : public Encoder {
  public:
   explicit ChatEncoder(const AnswerFacts& facts)
-      : facts_(facts), id_("chatcmpl-" + facts.id), tokens_(facts.choices * facts.asks), outcomes_(tokens_.size()) {}
+      : facts_(facts), id_("chatcmpl-" + facts.id), tokens_(facts.choices * facts.asks), outcomes_(tokens_.size()),
+        text_chunks_(head("chat.completion.chunk"), R"("delta":{"content":)", "}", facts.wants_usage) {}
 
   std::string begin() override {
     std::string out;
@@ -64,6 +65,7 @@ class ChatEncoder final : public Encoder {
   void token(uint32_t choice, const service::TokenReport& token) override { tokens_[choice].push(token_json(token)); }
 
   std::string delta(uint32_t choice, const service::Delta& delta) override {
+    if (delta.kind == service::Delta::Kind::kText && tokens_[choice].is_null()) return text_chunks_.chunk(choice, delta.text);
     if (delta.kind == service::Delta::Kind::kText) return sse(chunk(choice, Json::object({{"content", delta.text}}), Json()).dump());
     return sse(chunk(choice, Json::object({{"reasoning_content", delta.text}, {"reasoning", delta.text}}), Json()).dump());
   }
@@ -135,6 +137,7 @@ class ChatEncoder final : public Encoder {
   const std::string id_;
   std::vector<Json> tokens_;                // of each choice, not delivered yet
   std::vector<service::Outcome> outcomes_;
+  const TextChunks text_chunks_;
   UsageCount usage_;
 };
 

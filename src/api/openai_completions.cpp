@@ -85,8 +85,9 @@ class Logprobs {
     offsets_.push(offset_);
     offset_ += token.chosen.text.size();
   }
+  bool is_empty() const { return tokens_.is_null(); }
   Json take() {
-    if (tokens_.is_null()) return Json();
+    if (is_empty()) return Json();
     return Json::object({{"tokens", std::exchange(tokens_, Json())}, {"token_logprobs", std::exchange(values_, Json())},
                          {"top_logprobs", std::exchange(likeliest_, Json())}, {"text_offset", std::exchange(offsets_, Json())}});
   }
@@ -99,10 +100,14 @@ class Logprobs {
 class CompletionEncoder final : public Encoder {
  public:
   explicit CompletionEncoder(const AnswerFacts& facts)
-      : facts_(facts), logprobs_(facts.asks * facts.choices), outcomes_(logprobs_.size()) {}
+      : facts_(facts), logprobs_(facts.asks * facts.choices), outcomes_(logprobs_.size()),
+        text_chunks_(head(), R"("text":)", "", facts.wants_usage) {}
 
   void token(uint32_t choice, const service::TokenReport& token) override { logprobs_[choice].add(token); }
-  std::string delta(uint32_t choice, const service::Delta& delta) override { return sse(chunk(choice, delta.text, Json()).dump()); }
+  std::string delta(uint32_t choice, const service::Delta& delta) override {
+    if (logprobs_[choice].is_empty()) return text_chunks_.chunk(choice, delta.text);
+    return sse(chunk(choice, delta.text, Json()).dump());
+  }
   std::string finish(uint32_t choice, const service::Outcome& outcome) override {
     usage_.add(choice, facts_.choices, outcome);
     outcomes_[choice] = outcome;
@@ -146,6 +151,7 @@ class CompletionEncoder final : public Encoder {
   const AnswerFacts facts_;
   std::vector<Logprobs> logprobs_;
   std::vector<service::Outcome> outcomes_;
+  const TextChunks text_chunks_;
   UsageCount usage_;
 };
 

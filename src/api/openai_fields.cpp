@@ -157,6 +157,17 @@ Json truncation_json(const AnswerFacts& facts) {
   return Json::object({{"policy", "truncate-oldest-turns"}, {"dropped_turns", facts.dropped_turns}, {"dropped_messages", facts.dropped_messages}});
 }
 
+TextChunks::TextChunks(const Json& head, std::string_view before, std::string_view after, bool has_usage)
+    : start_("data: " + head.dump()), before_("," + std::string(before)),
+      end_(fmt::format(R"({},"logprobs":null,"finish_reason":null}}]{}}}{})", after, has_usage ? R"(,"usage":null)" : "", "\n\n")) {
+  start_.pop_back();  // the brace
+  start_ += R"(,"choices":[{"index":)";
+}
+
+std::string TextChunks::chunk(uint32_t choice, std::string_view text) const {
+  return start_ + fmt::format("{}", choice) + before_ + Json(text).dump() + end_;
+}
+
 void UsageCount::add(uint32_t choice, uint32_t choices_per_ask, const service::Outcome& outcome) {
   if (choice % choices_per_ask == 0) {
     prompt_ += outcome.prompt_tokens;

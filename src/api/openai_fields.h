@@ -16,6 +16,18 @@ std::string_view openai_finish_reason(service::FinishReason reason);  // "stop",
 Json timings_json(const service::Outcome& outcome);                   // llama.cpp's
 Json truncation_json(const AnswerFacts& facts);                       // what was left out of a conversation that was too long
 
+// Events of a stream that carry a piece of text and nothing else, of which there are many: what is the same in all of them is
+// written once.
+class TextChunks {
+ public:
+  // `head`: an object's members before its choices; the text stands between `before` and `after` in a choice.
+  TextChunks(const Json& head, std::string_view before, std::string_view after, bool has_usage);
+  std::string chunk(uint32_t choice, std::string_view text) const;
+
+ private:
+  std::string start_, before_, end_;
+};
+
 // Counts over all choices: a prompt shared by several counts once per ask.
 class UsageCount {
  public:

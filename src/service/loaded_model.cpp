@@ -1,6 +1,8 @@
 #include "service/loaded_model.h"
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "ops/cpu/cpu_backend.h"
 #include "ops/reference/reference_backend.h"
@@ -43,6 +45,18 @@ static Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& op
   return backend;
 }
 
+// What decides the bits of a cached page beside its tokens: the weights, told by their files, and the kernels.
+static std::string page_identity(const checkpoint::Checkpoint& weights, const ops::Backend& backend) {
+  std::string text = backend.summary();
+  text.resize(std::min(text.size(), text.rfind(", ")));  // the number of threads changes no bit
+  for (const auto& file : weights.files()) {
+    std::error_code unknown;
+    const auto written = std::filesystem::last_write_time(std::string(file->name()), unknown).time_since_epoch().count();
+    text += fmt::format("\n{} {} {}", file->name(), file->size(), written);
+  }
+  return text;
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const ModelOptions& options,
                                                        engine::EngineOptions engine_options, const Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
@@ -54,6 +68,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const M
   if (!model) return at(path, std::move(model).error());
   loaded->model_ = std::move(*model);
 
+  if (!engine_options.disk_cache.folder.empty() && engine_options.disk_cache.model.empty())
+    engine_options.disk_cache.model = page_identity(loaded->files_.checkpoint(), *loaded->backend_);
   engine_options.context = options.context;
   engine_options.prefill_chunk = options.prefill_chunk;
   HEARTH_TRY(kv_types, options.kv_types());

@@ -121,9 +121,20 @@ Result<ModelFiles> ModelLibrary::files_of(Entry& entry) {
   const std::lock_guard opening(entry.opening);
   if (const std::lock_guard lock(mutex_); entry.files) return *entry.files;
   HEARTH_TRY(files, ModelFiles::open(entry.path, options_.template_file));
+  const GenerationOptions defaults = defaults_of(entry.name, files);
   const std::lock_guard lock(mutex_);
   entry.files = files;
+  entry.defaults = defaults;
   return files;
+}
+
+GenerationOptions ModelLibrary::defaults_of(const std::string& name, const ModelFiles& files) const {
+  GenerationOptions generation = options_.generation;
+  options::OptionList list;
+  visit(list, generation);
+  for (const auto& [option, source] : options_.generation_sources) list.find(option)->source = source;
+  for (const auto& refused : apply_model_defaults(list, files.defaults())) log::warn("{}: {}", name, refused);
+  return generation;
 }
 
 Result<GenerationOptions> ModelLibrary::defaults(const std::string& name) {
@@ -131,15 +142,12 @@ Result<GenerationOptions> ModelLibrary::defaults(const std::string& name) {
   {
     const std::lock_guard lock(mutex_);
     entry = find(name);
+    HEARTH_CHECK(entry != nullptr, "an unresolved name");
+    if (entry->defaults) return *entry->defaults;
   }
-  HEARTH_CHECK(entry != nullptr, "an unresolved name");
-  HEARTH_TRY(files, files_of(*entry));
-  GenerationOptions generation = options_.generation;
-  options::OptionList list;
-  visit(list, generation);
-  for (const auto& [option, source] : options_.generation_sources) list.find(option)->source = source;
-  for (const auto& refused : apply_model_defaults(list, files.defaults())) log::info("{}: {}", name, refused);
-  return generation;
+  HEARTH_TRY_VOID(files_of(*entry));
+  const std::lock_guard lock(mutex_);
+  return *entry->defaults;
 }
 
 ModelLease ModelLibrary::lease(Entry& entry) {

@@ -73,6 +73,7 @@ class ModelLibrary {
     std::string name, path;
     std::mutex opening;                // held while the files are read, which takes a while
     std::optional<ModelFiles> files;
+    std::optional<GenerationOptions> defaults;  // with the files
     std::unique_ptr<ServedModel> served;
     ModelStatus::State state = ModelStatus::State::kKnown;
     uint32_t users = 0;
@@ -85,6 +86,7 @@ class ModelLibrary {
   void look_into_folder();
   Entry* find(std::string_view name);
   Result<ModelFiles> files_of(Entry& entry);
+  GenerationOptions defaults_of(const std::string& name, const ModelFiles& files) const;
   ModelLease lease(Entry& entry);
   void release(Entry& entry);
 

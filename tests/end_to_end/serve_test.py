@@ -333,6 +333,18 @@ class Models(ServeCase):
             time.sleep(0.1)
         self.assertEqual(server.ask(f"/v1/models/{name}")[2]["meta"]["state"], "unloaded")
 
+    def test_prompts_outlive_the_server(self):
+        body = {"prompt": "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. " * 3,
+                "max_tokens": 8, "temperature": 0}
+        answers = []
+        for _ in range(2):
+            server = self.serve(stories(), "--prefix-cache-dir", self.home / "prefixes", "--prefix-cache-size", "64MiB")
+            answers.append(server.ask("/v1/completions", body)[2])
+            self.assertEqual(server.stop()[0], 0)
+        self.assertEqual(answers[0]["choices"], answers[1]["choices"])
+        self.assertEqual(answers[0]["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
+        self.assertGreater(answers[1]["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
+
     def test_server_defaults_under_the_requests_own(self):
         server = self.serve(stories(), "--max-tokens", 3, "--temperature", 0)
         self.assertEqual(server.ask("/v1/completions", {"prompt": "Once"})[2]["usage"]["completion_tokens"], 3)

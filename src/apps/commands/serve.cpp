@@ -21,7 +21,7 @@ struct ServeOptions {
   std::string models_dir, template_file;
   uint32_t parallel = 4, queue = 256;
   double max_itl = 0.2;
-  std::string kv_memory, policy = "fcfs";
+  std::string kv_memory, swap_memory, prefix_cache_dir, prefix_cache_size = "16GiB", policy = "fcfs";
   std::string overflow = "refuse", log_format = "text";
   service::ModelOptions model;
   service::GenerationOptions generation;
@@ -51,6 +51,9 @@ void visit_options(options::OptionList& v, ServeOptions& o) {
   v("max-itl", o.max_itl, "seconds that prompts may delay the next token of running answers; 0 is no limit", in_range(0, 3600));
   v("policy", o.policy, "which waiting request starts first", one_of({"fcfs", "longest-prefix", "priority"}));
   v("kv-memory", o.kv_memory, "memory for keys and values, per model", any().named("SIZE").or_else("what remains"));
+  v("swap-memory", o.swap_memory, "memory for the cache of answers that gave way to others, per model", any().named("SIZE").or_else("none: computed again"));
+  v("prefix-cache-dir", o.prefix_cache_dir, "keep computed prompts in this folder, for the next start", any().named("FOLDER"));
+  v("prefix-cache-size", o.prefix_cache_size, "what that folder may hold, per model", any().named("SIZE"));
   v("keep-alive", o.keep_alive_seconds, "unload a model that nobody used for N seconds; 0 keeps it", in_range(0, 1 << 30));
   v("overflow", o.overflow, "what becomes of a conversation longer than the context", one_of({"refuse", "truncate-oldest-turns"}));
   v("drain-timeout", o.drain_seconds, "seconds that running answers get when the server is told to stop", in_range(0, 86400));
@@ -130,9 +133,12 @@ class Serve final : public Command {
                         : options_.policy == "longest-prefix" ? engine::Policy::kLongestPrefix
                                                               : engine::Policy::kFcfs;
     out.keep_alive = std::chrono::seconds(options_.keep_alive_seconds);
-    if (!options_.kv_memory.empty()) {
-      HEARTH_TRY(bytes, parse_size(options_.kv_memory));
-      out.engine.kv_memory_bytes = bytes;
+    out.engine.disk_cache.folder = options_.prefix_cache_dir;
+    for (const auto& [size, bytes] : {std::pair(&options_.kv_memory, &out.engine.kv_memory_bytes), {&options_.swap_memory, &out.engine.swap_bytes},
+                                      {&options_.prefix_cache_size, &out.engine.disk_cache.max_bytes}}) {
+      if (size->empty()) continue;
+      HEARTH_TRY(parsed, parse_size(*size));
+      *bytes = parsed;
     }
     out.generation = options_.generation;
     service::GenerationOptions names;
