@@ -32,8 +32,9 @@ std::string head_text(const BenchReport& r, const Console& console) {
 }
 
 std::string table_text(const BenchReport& report, const Console& console) {
-  std::string out = console.dim(fmt::format("{:<9}{:>7}{:>8}{:>7}{:>11}{:>17}  {}\n", "", "tokens", "depth", "batch", "tokens/s",
+  std::string out = console.dim(fmt::format("{:<9}{:>7}{:>8}{:>7}{:>11}{:>17}  {}", "", "tokens", "depth", "batch", "tokens/s",
                                             "least - most", "of the machine"));
+  out += '\n';
   for (const BenchmarkRun& run : report.runs) {
     const bool is_prefill = run.of.kind == Kind::kPrefill;
     out += fmt::format("{:<9}{:>7}{:>8}{:>7}{:>11}{:>17}  {:.0f} % of {}", is_prefill ? "prefill" : "decode", run.of.tokens,
