@@ -39,7 +39,7 @@ class Mistakes(Case):
         self.refused("run", "m", "--temperature", "11", code=2,
                      sentence="--temperature takes a number from 0 to 10; it was given '11'")
         self.refused("run", "m", "--temperature", code=2, sentence="--temperature needs a value: --temperature X")
-        self.refused("run", "m", "--kv-type", "f8", code=2, sentence="--kv-type takes one of f16, f32; it was given 'f8'")
+        self.refused("run", "m", "--kv-type", "f8", code=2, sentence="--kv-type takes one of f32, bf16, f16, q8_0, fp8-e4m3, q5_1, q4_0; it was given 'f8'")
         self.refused("help", "rum", code=2, sentence="there is no command 'rum'; did you mean run?")
 
     def test_errors_as_json(self):
