@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
-#include <sstream>
+
+#include "base/cgroup.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -76,13 +76,6 @@ CpuMaker probe_maker() { return CpuMaker::kOther; }
 
 #endif
 
-// The first number in a one-line kernel file, or `fallback` ("max" and absent files give the fallback).
-double number_in(const char* path, double fallback) {
-  std::ifstream file(path);
-  double value = 0;
-  return file >> value ? value : fallback;
-}
-
 }  // namespace
 
 uint32_t cpu_features() {
@@ -119,16 +112,13 @@ unsigned granted_cpus() {
   cpu_set_t mask;
   unsigned granted = 1;
   if (::sched_getaffinity(0, sizeof mask, &mask) == 0) granted = static_cast<unsigned>(CPU_COUNT(&mask));
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  double quota = 0, period = 0;
-  if (file >> quota >> period && period > 0)
-    granted = std::min(granted, static_cast<unsigned>(std::max(1.0, std::floor(quota / period))));
+  if (const auto quota = cgroup_limits().cpus) granted = std::min(granted, static_cast<unsigned>(*quota));
   return std::max(1u, granted);
 }
 
 uint64_t total_memory_bytes() {
-  const auto physical = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGE_SIZE));
-  return static_cast<uint64_t>(std::min(physical, number_in("/sys/fs/cgroup/memory.max", physical)));
+  const auto physical = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
+  return std::min(physical, cgroup_limits().memory_bytes.value_or(physical));
 }
 
 uint64_t available_memory_bytes() {

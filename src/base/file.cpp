@@ -61,10 +61,19 @@ class MappedFile final : public AddressableSource {
   using AddressableSource::AddressableSource;
   ~MappedFile() override { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
 
+  void fetch(uint64_t offset, uint64_t bytes) const override {
+    const uint64_t first = offset / page() * page(), end = std::min(offset + bytes, size());
+    if (first < end) advise(first, end - first, MADV_WILLNEED);
+  }
   void release(uint64_t offset, uint64_t bytes) const override {
-    const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-    const uint64_t first = (offset + page - 1) / page * page, end = std::min(offset + bytes, size()) / page * page;
-    if (first < end) ::madvise(const_cast<std::byte*>(bytes_.data()) + first, end - first, MADV_DONTNEED);
+    const uint64_t first = (offset + page() - 1) / page() * page(), end = std::min(offset + bytes, size()) / page() * page();
+    if (first < end) advise(first, end - first, MADV_DONTNEED);
+  }
+
+ private:
+  static uint64_t page() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
+  void advise(uint64_t first, uint64_t bytes, int advice) const {
+    ::madvise(const_cast<std::byte*>(bytes_.data()) + first, bytes, advice);
   }
 };
 

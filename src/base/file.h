@@ -25,6 +25,9 @@ class ByteSource {
   // All bytes where they are addressable (mapped file, memory), else empty. Valid as long as the source lives.
   virtual std::span<const std::byte> mapped() const { return {}; }
 
+  // The caller is going to read these bytes: a mapped file begins to fetch them from the disk. May block while the disk is busy.
+  virtual void fetch(uint64_t offset, uint64_t bytes) const {}
+
   // The caller has no more use for these bytes for now: a mapped file lets go of their memory; they can be read again.
   virtual void release(uint64_t offset, uint64_t bytes) const {}
 };

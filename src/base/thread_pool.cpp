@@ -80,12 +80,16 @@ struct ThreadPool::Shared {
   }
 };
 
-ThreadPool::ThreadPool(unsigned threads, Trace* trace) : shared_(std::make_unique<Shared>()) {
+ThreadPool::ThreadPool(unsigned threads, Trace* trace, const std::function<void(unsigned worker)>& at_start)
+    : shared_(std::make_unique<Shared>()) {
   shared_->threads = std::max(1u, threads);
   shared_->trace = trace;
   if (trace != nullptr) trace->expect_threads(shared_->threads);
   for (unsigned i = 1; i < shared_->threads; ++i)
-    shared_->workers.emplace_back([shared = shared_.get(), i] { shared->work(i); });
+    shared_->workers.emplace_back([shared = shared_.get(), i, at_start] {
+      if (at_start) at_start(i);
+      shared->work(i);
+    });
 }
 
 ThreadPool::~ThreadPool() {

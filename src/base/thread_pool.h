@@ -3,6 +3,7 @@
 // chunk and not the call. Workers spin for a bounded time between calls, then park.
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <type_traits>
 
@@ -27,8 +28,9 @@ class ChunkFunction {
 
 class ThreadPool {
  public:
-  // `threads` includes the caller's; at least 1. `trace` records what they do, unless null, and outlives the pool.
-  explicit ThreadPool(unsigned threads, Trace* trace = nullptr);
+  // `threads` includes the caller's; at least 1. `trace` records what they do, unless null, and outlives the pool. `at_start`
+  // runs first on each thread of the pool's own, with its number.
+  explicit ThreadPool(unsigned threads, Trace* trace = nullptr, const std::function<void(unsigned worker)>& at_start = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

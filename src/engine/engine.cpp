@@ -387,4 +387,10 @@ Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& b
   return engine;
 }
 
+Result<CacheMemory> plan_memory(const model::StateShape& shape, const EngineOptions& options, uint32_t model_context) {
+  const PageLayout layout(shape, options.page_tokens, options.k_type, options.v_type);
+  HEARTH_TRY(plan, plan_cache(shape, layout, options, model_context));
+  return CacheMemory{.bytes = plan.bytes, .context = plan.context};
+}
+
 }  // namespace hearth::engine

@@ -84,4 +84,12 @@ constexpr uint32_t kMostContinuations = 128;
 // folder of the prefix cache cannot be used.
 Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& backend, const EngineOptions& options);
 
+// What make_engine() would reserve for a model of this shape. `model_context`: tokens the model was made for, 0 if unknown.
+// Errors: as make_engine().
+struct CacheMemory {
+  uint64_t bytes = 0;    // pages and slots
+  uint32_t context = 0;  // tokens a sequence could reach
+};
+Result<CacheMemory> plan_memory(const model::StateShape& shape, const EngineOptions& options, uint32_t model_context);
+
 }  // namespace hearth::engine

@@ -31,27 +31,6 @@ struct LoadedLayer {
   Stage mixer, ffn;
 };
 
-uint32_t group_of(std::vector<uint32_t>& windows, uint32_t window) {
-  const auto found = std::ranges::find(windows, window);
-  if (found == windows.end()) windows.push_back(window);
-  return static_cast<uint32_t>(std::ranges::find(windows, window) - windows.begin());
-}
-
-StateShape state_shape_of(const ModelPlan& plan) {
-  StateShape shape;
-  for (uint32_t i = 0; i < plan.layers.size(); ++i) {
-    if (const auto* attention = std::get_if<Attention>(&plan.layers[i].mixer))
-      shape.kv.push_back({.layer = i,
-                          .group = group_of(shape.group_windows, attention->window),
-                          .kv_heads = attention->kv_heads,
-                          .k_dim = attention->head_dim,
-                          .v_dim = attention->head_dim});
-    else
-      shape.slots.push_back({.layer = i, .floats = (std::get<ShortConv>(plan.layers[i].mixer).taps - 1) * plan.width});
-  }
-  return shape;
-}
-
 LoadedLayer load_layer(const Layer& layer, Weights& weights, const LayerPlace& place) {
   const uint32_t width = weights.plan().width;
   LoadedLayer loaded;
@@ -159,10 +138,19 @@ Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Ba
   HEARTH_TRY_VOID(refuse_quantized_folder(files.metadata()));
   HEARTH_TRY(plan, read_plan(files, options.context));
   auto model = std::make_unique<LoadedModel>(std::move(plan), backend);
-  Weights weights(files, backend, model->plan(), options);
+  Weights weights(files, backend, model->plan());
   HEARTH_TRY_VOID(model->take(weights));
+  HEARTH_TRY_VOID(weights.finish(options.progress, options.kept));
   weights.report_unused();
   return model;
+}
+
+Result<uint64_t> weight_bytes(const checkpoint::Checkpoint& files, ops::Backend& backend, uint32_t context) {
+  HEARTH_TRY(plan, read_plan(files, context));
+  LoadedModel model(std::move(plan), backend);
+  Weights weights(files, backend, model.plan(), Weights::Reading::kHeadersOnly);
+  HEARTH_TRY_VOID(model.take(weights));
+  return model.weight_bytes();
 }
 
 }  // namespace hearth::model

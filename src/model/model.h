@@ -43,7 +43,13 @@ struct LoadOptions {
   uint32_t context =
       0;  // tokens a sequence may reach; 0: the model's own limit. Long-rope models choose factors by it.
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes packed, from the loading thread
+  ops::ImageStore* kept = nullptr;  // packed weights of earlier runs, if somebody keeps them
 };
+
+StateShape state_shape_of(const ModelPlan& plan);
+
+// Bytes of activations in a step of `rows` tokens, `logit_rows` of which want logits, with the backend's copy of one input.
+uint64_t step_bytes(const ModelPlan& plan, uint32_t rows, uint32_t logit_rows);
 
 class Model {
  public:
@@ -66,5 +72,8 @@ Result<ModelPlan> read_plan(const checkpoint::Checkpoint& files, uint32_t contex
 // keeps no reference to `files`; `backend` must outlive it.
 Result<std::unique_ptr<Model>> load(const checkpoint::Checkpoint& files, ops::Backend& backend,
                                     const LoadOptions& options = {});
+
+// What Model::weight_bytes() would be after load(), told from headers alone: no tensor is read. Errors: as load().
+Result<uint64_t> weight_bytes(const checkpoint::Checkpoint& files, ops::Backend& backend, uint32_t context = 0);
 
 }  // namespace hearth::model

@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "model/read_ahead.h"
 
 namespace hearth::model {
 
 using checkpoint::TensorInfo;
 
-Weights::Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan,
-                 const LoadOptions& options)
-    : files_(files), backend_(backend), plan_(plan), options_(options) {}
+Weights::Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan, Reading reading)
+    : files_(files), backend_(backend), plan_(plan), reading_(reading), packing_(backend.begin_packing()) {}
 
 Result<void> Weights::status() const {
   if (error_) return Failure(*error_);
@@ -39,7 +39,7 @@ Result<ops::WeightSource> Weights::source(const std::string& name, uint64_t rows
   HEARTH_TRY(tensor, require(name));
   if (tensor->shape.rows() != rows || tensor->shape.columns() != columns)
     return wrong_shape(*tensor, Shape{rows, columns}.text());
-  HEARTH_TRY(bytes, files_.bytes(*tensor));
+  HEARTH_TRY(bytes, this->bytes(*tensor));
   return ops::WeightSource{.name = tensor->name,
                            .format = &quant::format(tensor->format),
                            .bytes = bytes,
@@ -56,7 +56,7 @@ Result<ops::WeightSource> Weights::expert_source(const Part& part, uint32_t expe
   HEARTH_TRY(tensor, require(part.name));
   if (tensor->shape.rows() != part.rows * count || tensor->shape.columns() != columns)
     return wrong_shape(*tensor, Shape{count, part.rows, columns}.text());
-  HEARTH_TRY(bytes, files_.bytes(*tensor));
+  HEARTH_TRY(bytes, this->bytes(*tensor));
   const size_t share = bytes.size() / count;
   return ops::WeightSource{.name = tensor->name,
                            .format = &quant::format(tensor->format),
@@ -65,9 +65,13 @@ Result<ops::WeightSource> Weights::expert_source(const Part& part, uint32_t expe
                            .columns = columns};
 }
 
-// Bytes that are in the backend now: the files may let go of them.
-void Weights::count(std::span<const std::byte> bytes) {
-  done_bytes_ += bytes.size();
+Result<std::span<const std::byte>> Weights::bytes(const TensorInfo& tensor) const {
+  if (reading_ == Reading::kHeadersOnly) return std::span<const std::byte>();
+  return files_.bytes(tensor);
+}
+
+// These bytes are in the backend now: the files may let go of them.
+void Weights::release(std::span<const std::byte> bytes) const {
   for (const auto& file : files_.files()) {
     const std::span<const std::byte> mapped = file->mapped();
     if (bytes.data() >= mapped.data() && bytes.data() < mapped.data() + mapped.size())
@@ -76,11 +80,22 @@ void Weights::count(std::span<const std::byte> bytes) {
 }
 
 Result<WeightPtr> Weights::pack(std::span<const ops::WeightSource> sources) {
-  HEARTH_TRY(weight, backend_.pack(sources));
-  resident_bytes_ += weight->bytes;
-  for (const ops::WeightSource& source : sources) count(source.bytes);
-  if (options_.progress) options_.progress(done_bytes_, files_.total_bytes());
+  HEARTH_TRY(weight, packing_->add(sources));
+  for (const ops::WeightSource& source : sources) source_bytes_ += source.bytes.size();
   return weight;
+}
+
+Result<void> Weights::finish(const std::function<void(uint64_t done, uint64_t total)>& progress, ops::ImageStore* kept) {
+  HEARTH_TRY_VOID(status());
+  ops::PackEvents events{.packed = [&](std::span<const std::byte> packed) { release(packed); }, .progress = {}};
+  if (progress) events.progress = [&](uint64_t done) { progress(done, source_bytes_); };
+  {
+    std::optional<ReadAhead> ahead;
+    if (kept == nullptr) ahead.emplace(files_, std::vector<const TensorInfo*>{used_.begin(), used_.end()});
+    HEARTH_TRY_VOID(packing_->run(events, kept));
+  }
+  for (const auto& file : files_.files()) file->release(0, file->size());  // what the pieces left at their edges
+  return {};
 }
 
 WeightPtr Weights::matrix(const std::string& name, uint64_t rows, uint32_t columns) {
@@ -142,6 +157,8 @@ Result<Vector> Weights::decode(std::span<const Part> parts, float offset) {
     HEARTH_TRY(tensor, require(part.name));
     if (tensor->shape.count() != part.rows) return wrong_shape(*tensor, std::to_string(part.rows));
   }
+  vector_bytes_ += total_rows(parts) * sizeof(float);
+  if (reading_ == Reading::kHeadersOnly) return Vector();
   Buffer memory = backend_.allocate(total_rows(parts) * sizeof(float));
   float* out = memory.as<float>();
   for (const Part& part : parts) {
@@ -154,9 +171,7 @@ Result<Vector> Weights::decode(std::span<const Part> parts, float offset) {
     format.decode(bytes.data(), part.rows / format.block_values, out);
     for (uint64_t i = 0; i < part.rows; ++i) out[i] += offset;
     out += part.rows;
-    count(bytes);
   }
-  resident_bytes_ += memory.size();
   return Vector(std::move(memory));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Reads a checkpoint's tensors by canonical name, holds each to the shape the plan says, and packs them into a backend.
 // The first error stays inside: after it every call returns nothing at once, and status() tells.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -31,8 +32,11 @@ using WeightPtr = std::unique_ptr<ops::Weight>;
 
 class Weights {
  public:
+  // kHeadersOnly: shapes are checked and sizes counted, but no tensor is read, and finish() must not be called.
+  enum class Reading : uint8_t { kTensors, kHeadersOnly };
+
   Weights(const checkpoint::Checkpoint& files, ops::Backend& backend, const ModelPlan& plan,
-          const LoadOptions& options);
+          Reading reading = Reading::kTensors);
 
   const ModelPlan& plan() const { return plan_; }
   bool has(std::string_view name) const { return files_.find(name) != nullptr; }
@@ -59,7 +63,10 @@ class Weights {
   Vector fused_or_joined(const std::string& fused, std::span<const Part> parts);
   Vector norm(const std::string& name, uint64_t count);
 
-  uint64_t resident_bytes() const { return resident_bytes_; }
+  // Packs what was asked for, all at once; before it no weight has values.
+  Result<void> finish(const std::function<void(uint64_t done, uint64_t total)>& progress, ops::ImageStore* kept);
+
+  uint64_t resident_bytes() const { return packing_->bytes() + vector_bytes_; }
 
   // Tensors nobody asked for, in one line: a file's vision tower, or a part of the model that the plan overlooks.
   void report_unused() const;
@@ -71,7 +78,8 @@ class Weights {
   Result<ops::WeightSource> expert_source(const Part& part, uint32_t expert, uint32_t count, uint32_t columns);
   Result<WeightPtr> pack(std::span<const ops::WeightSource> sources);
   Result<Vector> decode(std::span<const Part> parts, float offset);
-  void count(std::span<const std::byte> bytes);
+  Result<std::span<const std::byte>> bytes(const checkpoint::TensorInfo& tensor) const;
+  void release(std::span<const std::byte> bytes) const;
   Failure wrong_shape(const checkpoint::TensorInfo& tensor, const std::string& planned) const;
 
   template <class T>
@@ -80,9 +88,10 @@ class Weights {
   const checkpoint::Checkpoint& files_;
   ops::Backend& backend_;
   const ModelPlan& plan_;
-  const LoadOptions& options_;
+  const Reading reading_;
+  const std::unique_ptr<ops::Packing> packing_;
   std::set<const checkpoint::TensorInfo*> used_;
-  uint64_t done_bytes_ = 0, resident_bytes_ = 0;
+  uint64_t source_bytes_ = 0, vector_bytes_ = 0;
   std::optional<Error> error_;
 };
 

@@ -2,6 +2,7 @@
 // A device that can hold weights and run the operations of ops.h. Calls of one Backend are made by one thread at a time;
 // the backend uses its own threads inside. Operations never allocate for good: scratch grows to the largest step and stays.
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,10 +11,34 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "base/trace.h"
+#include "ops/image_store.h"
 #include "ops/ops.h"
 #include "tensor/buffer.h"
 
 namespace hearth::ops {
+
+// What a packing tells while it runs. Both may be empty.
+struct PackEvents {
+  std::function<void(std::span<const std::byte> source)> packed;  // these source bytes have served; from any thread
+  std::function<void(uint64_t source_bytes)> progress;            // so many have, of all; from the caller's thread
+};
+
+// Weights on their way into a backend: first described one by one, then all packed at once by all threads.
+class Packing {
+ public:
+  virtual ~Packing() = default;
+
+  // A weight of the parts, stacked along rows (fused q/k/v). Parts share their column count. Its size and layout are known
+  // at once; it has no values until run(), and until then the sources' bytes must stay. Sources may come without bytes
+  // (from headers alone): bytes() tells the truth about them, run() must not be called.
+  // Errors: kUnsupported names the format, kBadFile a shape.
+  virtual Result<std::unique_ptr<Weight>> add(std::span<const WeightSource> parts) = 0;
+
+  virtual uint64_t bytes() const = 0;  // resident, of all weights added
+
+  // Packs everything added, without changing a value, or takes what an earlier run left in `kept` and offers it there. Once.
+  virtual Result<void> run(const PackEvents& events, ImageStore* kept = nullptr) = 0;
+};
 
 class Backend {
  public:
@@ -22,9 +47,10 @@ class Backend {
   virtual std::string summary() const = 0;    // "cpu: avx512 kernels, 2 threads"
   virtual Trace* trace() const { return nullptr; }  // records what runs here; null: nothing does (traced_backend.h)
 
-  // Re-lays the parts, stacked along rows (fused q/k/v), without changing a value. Parts share their column count.
-  // Errors: kUnsupported names the format.
-  virtual Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) = 0;
+  virtual std::unique_ptr<Packing> begin_packing() = 0;  // outlived by the backend
+
+  // One weight at once. Errors: as Packing's.
+  Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts);
 
   // Zeroed memory for activations, caches and vectors.
   virtual Buffer allocate(size_t bytes) = 0;

@@ -20,7 +20,7 @@ struct WeightSource {
   uint32_t rows = 0, columns = 0;
 };
 
-// A matrix as a backend wants it. Made by Backend::pack; holds exactly the values of its sources.
+// A matrix as a backend wants it. Made by a Packing (backend.h); holds exactly the values of its sources.
 class Weight {
  public:
   virtual ~Weight() = default;

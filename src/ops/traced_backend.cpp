@@ -12,11 +12,7 @@ class TracedBackend final : public Backend {
   std::string summary() const override { return inner_->summary() + ", traced"; }
   Trace* trace() const override { return trace_; }
 
-  Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) override {
-    const Trace::Operation span(trace_, {.name = "pack", .format = parts[0].format->name, .outputs = parts[0].rows,
-                                         .inputs = parts[0].columns});
-    return inner_->pack(parts);
-  }
+  std::unique_ptr<Packing> begin_packing() override { return inner_->begin_packing(); }
   Buffer allocate(size_t bytes) override { return inner_->allocate(bytes); }
 
   void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) override {

@@ -16,7 +16,7 @@ Result<void> check_sources(std::span<const WeightSource> parts) {
     if (part.columns % part.format->block_values != 0)
       return fail(ErrorCode::kBadFile, "{} has rows of {} values, which are not whole {} blocks of {}", part.name,
                   part.columns, part.format->name, part.format->block_values);
-    if (part.bytes.size() != part.rows * row_bytes(part))
+    if (!part.bytes.empty() && part.bytes.size() != part.rows * row_bytes(part))
       return fail(ErrorCode::kBadFile, "{} has {} bytes, but {}×{} {} values take {}", part.name, part.bytes.size(),
                   part.rows, part.columns, part.format->name, part.rows * row_bytes(part));
   }

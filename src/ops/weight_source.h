@@ -8,7 +8,8 @@
 
 namespace hearth::ops {
 
-// Errors: kBadFile when parts differ in columns, a row is not whole blocks, or the bytes do not fit the shape.
+// Errors: kBadFile when parts differ in columns, a row is not whole blocks, or the bytes, where they are there, do not fit
+// the shape.
 Result<void> check_sources(std::span<const WeightSource> parts);
 
 size_t row_bytes(const WeightSource& part);  // of one stored row

@@ -29,6 +29,9 @@ void visit(options::OptionList& v, ModelOptions& o) {
     options::one_of({"cpu", "reference"}));
   v("isa", o.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
   v("prefill-chunk", o.prefill_chunk, "prompt tokens computed in one step", options::in_range(1, 1 << 20));
+  v("pack-cache", o.pack_cache, "keep packed weights on disk and map them at the next start");
+  v("pack-cache-size", o.pack_cache_gib, "gibibytes that kept weights may take; the model used longest ago goes first",
+    options::in_range(1, 1 << 20).named("GIB"));
 }
 
 Result<ModelOptions::KvTypes> ModelOptions::kv_types() const {
@@ -37,7 +40,7 @@ Result<ModelOptions::KvTypes> ModelOptions::kv_types() const {
   return KvTypes{k, v};
 }
 
-static Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) {
+Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) {
   auto backend = options.backend == "reference"
                      ? Result<std::unique_ptr<ops::Backend>>(ops::reference::make_backend())
                      : ops::cpu::make_backend({.threads = options.threads, .isa = options.isa, .trace = options.trace});
@@ -57,6 +60,15 @@ static std::string page_identity(const checkpoint::Checkpoint& weights, const op
   return text;
 }
 
+Result<engine::EngineOptions> with_model_options(engine::EngineOptions engine_options, const ModelOptions& options) {
+  HEARTH_TRY(kv_types, options.kv_types());
+  engine_options.context = options.context;
+  engine_options.prefill_chunk = options.prefill_chunk;
+  engine_options.k_type = kv_types.k;
+  engine_options.v_type = kv_types.v;
+  return engine_options;
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const ModelOptions& options,
                                                        engine::EngineOptions engine_options, const Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
@@ -64,18 +76,18 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(ModelFiles files, const M
   const std::string& path = loaded->files_.path();
   HEARTH_TRY(backend, make_backend(options));
   loaded->backend_ = std::move(backend);
-  auto model = model::load(loaded->files_.checkpoint(), *loaded->backend_, {options.context, progress.loading});
+  if (const std::string folder = pack_cache_folder(); options.pack_cache && !folder.empty())
+    loaded->pack_cache_ = std::make_unique<PackCache>(
+        loaded->files_.checkpoint(), PackCacheOptions{.folder = folder, .most_bytes = uint64_t{options.pack_cache_gib} << 30});
+  auto model = model::load(loaded->files_.checkpoint(), *loaded->backend_,
+                           {.context = options.context, .progress = progress.loading, .kept = loaded->pack_cache_.get()});
   if (!model) return at(path, std::move(model).error());
   loaded->model_ = std::move(*model);
 
   if (!engine_options.disk_cache.folder.empty() && engine_options.disk_cache.model.empty())
     engine_options.disk_cache.model = page_identity(loaded->files_.checkpoint(), *loaded->backend_);
-  engine_options.context = options.context;
-  engine_options.prefill_chunk = options.prefill_chunk;
-  HEARTH_TRY(kv_types, options.kv_types());
-  engine_options.k_type = kv_types.k;
-  engine_options.v_type = kv_types.v;
-  auto engine = engine::make_engine(*loaded->model_, *loaded->backend_, engine_options);
+  HEARTH_TRY(complete, with_model_options(std::move(engine_options), options));
+  auto engine = engine::make_engine(*loaded->model_, *loaded->backend_, complete);
   if (!engine) return at(path, std::move(engine).error());
   loaded->engine_ = std::move(*engine);
   loaded->load_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "ops/backend.h"
 #include "service/model_files.h"
+#include "service/pack_cache.h"
 
 namespace hearth::service {
 
@@ -22,6 +23,8 @@ struct ModelOptions {
   std::string backend = "cpu";
   std::string isa;
   uint32_t prefill_chunk = 512;
+  bool pack_cache = false;
+  uint32_t pack_cache_gib = 32;
   Trace* trace = nullptr;  // no option: records what runs, unless null; outlives the model
 
   struct KvTypes {
@@ -31,6 +34,12 @@ struct ModelOptions {
 };
 void visit(options::OptionList& v, ModelOptions& o);
 options::Traits kv_type_choice();
+
+// The backend that the options name. Errors: as its maker's.
+Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options);
+
+// What ModelOptions say about the engine, put into the engine's options. Errors: kConfig for an unknown KV type.
+Result<engine::EngineOptions> with_model_options(engine::EngineOptions engine_options, const ModelOptions& options);
 
 struct Progress {
   std::function<void(uint64_t done, uint64_t total)> loading;  // bytes; may be empty
@@ -54,6 +63,7 @@ class LoadedModel {
   explicit LoadedModel(ModelFiles files) : files_(std::move(files)) {}
 
   ModelFiles files_;
+  std::unique_ptr<PackCache> pack_cache_;  // null unless asked for
   std::unique_ptr<ops::Backend> backend_;
   std::unique_ptr<model::Model> model_;
   std::unique_ptr<engine::Engine> engine_;

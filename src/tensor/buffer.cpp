@@ -18,7 +18,7 @@ void FreeBuffer::operator()(std::byte* p) const {
   else std::free(p);
 }
 
-Buffer::Buffer(size_t bytes) : size_(bytes) {
+Buffer::Buffer(size_t bytes, Fill fill) : size_(bytes) {
   if (bytes == 0) return;
   if (bytes >= 4 * kHuge) {  // from the system: zero pages arrive on first touch, by the thread that touches them
     const size_t length = (bytes + kHuge - 1) / kHuge * kHuge;
@@ -31,7 +31,7 @@ Buffer::Buffer(size_t bytes) : size_(bytes) {
   const size_t length = (bytes + 63) / 64 * 64;
   auto* p = static_cast<std::byte*>(std::aligned_alloc(64, length));
   HEARTH_CHECK(p != nullptr, "out of memory");
-  std::memset(p, 0, length);
+  if (fill == Fill::kZero) std::memset(p, 0, length);
   memory_ = {p, FreeBuffer{0}};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Owned, 64-byte aligned memory for numbers. Large buffers ask for huge pages.
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -14,7 +15,10 @@ struct FreeBuffer {
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(size_t bytes);  // zeroed; aborts only if the operating system has no memory left for a checked budget
+  enum class Fill : uint8_t { kZero, kNone };  // kNone: for bytes that are all written before they are read
+
+  // Aborts only if the operating system has no memory left for a checked budget.
+  explicit Buffer(size_t bytes, Fill fill = Fill::kZero);
 
   std::byte* bytes() { return memory_.get(); }
   const std::byte* bytes() const { return memory_.get(); }

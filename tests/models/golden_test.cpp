@@ -32,10 +32,12 @@ std::unique_ptr<model::Model> load_model(const GoldenCase& golden, const std::st
   auto files = checkpoint::open(path);
   EXPECT_TRUE(files) << path << ": " << files.error().text();
   if (!files) return nullptr;
+  const auto predicted = model::weight_bytes(**files, backend, golden.context);
   auto model = model::load(**files, backend, {.context = golden.context});
   EXPECT_TRUE(model) << path << ": " << model.error().text();
   if (!model) return nullptr;
   EXPECT_EQ((*model)->plan().vocab, golden.vocab) << path;
+  EXPECT_TRUE(predicted && *predicted == (*model)->weight_bytes()) << path << ": headers told another size than loading";
   return std::move(*model);
 }
 

@@ -6,6 +6,7 @@
 #include "apps/plan_words.h"
 #include "base/options/describe.h"
 #include "model/model.h"
+#include "service/memory_plan.h"
 #include "service/model_files.h"
 
 namespace hearth::apps {
@@ -90,6 +91,18 @@ class Show final : public Command {
     } else {
       out += fmt::format("  cannot be run: {}\n", plan.error().text());
     }
+    section("Memory");
+    if (const auto memory = service::plan_memory(checkpoint, {}); !memory) {
+      out += fmt::format("  {}\n", memory.error().text());
+    } else {
+      const auto line = [&](std::string_view what, uint64_t bytes, std::string_view how) {
+        out += fmt::format("  {:<12} {:>10}  {}\n", what, size_text(bytes), how);
+      };
+      line("weights", memory->weights, "packed for the processor");
+      line("cache", memory->cache, fmt::format("for a context of {} tokens, filled as tokens come (--context sets it)",
+                                               number_text(memory->context)));
+      line("activations", memory->step, "of the largest step");
+    }
     section("Weights");
     for (const auto& total : format_totals(checkpoint))
       out += fmt::format("  {:<8} {:>5} tensors {:>16} values  {:>10}\n", total.name, total.tensors, number_text(total.values),
@@ -118,6 +131,11 @@ class Show final : public Command {
                              {"bytes", static_cast<int64_t>(checkpoint.total_bytes())}});
     out.set("plan", plan ? plan_json(*plan) : Json());
     if (!plan) out.set("plan_error", plan.error().text());
+    if (const auto memory = service::plan_memory(checkpoint, {}))
+      out.set("memory", Json::object({{"weight_bytes", static_cast<int64_t>(memory->weights)},
+                                      {"cache_bytes", static_cast<int64_t>(memory->cache)},
+                                      {"step_bytes", static_cast<int64_t>(memory->step)},
+                                      {"context", static_cast<int64_t>(memory->context)}}));
     Json formats = Json::object();
     for (const auto& total : format_totals(checkpoint))
       formats.set(total.name, Json::object({{"tensors", total.tensors}, {"values", static_cast<int64_t>(total.values)},

@@ -158,6 +158,7 @@ Result<void> read_config(OptionList& list, const std::string& path, std::span<co
 }
 
 std::string config_folder() { return user_folder("XDG_CONFIG_HOME", ".config"); }
+std::string cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
 std::string state_folder() { return user_folder("XDG_STATE_HOME", ".local/state"); }
 
 }  // namespace hearth::options

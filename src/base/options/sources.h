@@ -37,8 +37,10 @@ Result<std::vector<ConfigEntry>> load_config(const std::string& path);
 Result<void> read_config(OptionList& list, const std::string& path, std::span<const ConfigEntry> entries,
                          std::span<const std::string> known_elsewhere);
 
-// $XDG_CONFIG_HOME/hearth or ~/.config/hearth, and $XDG_STATE_HOME/hearth or ~/.local/state/hearth; "" without a home.
+// $XDG_CONFIG_HOME/hearth or ~/.config/hearth, $XDG_STATE_HOME/hearth or ~/.local/state/hearth, $XDG_CACHE_HOME/hearth or
+// ~/.cache/hearth; "" without a home.
 std::string config_folder();
 std::string state_folder();
+std::string cache_folder();
 
 }  // namespace hearth::options

@@ -267,6 +267,20 @@ TEST(MakeEngine, ReservesWhatItSays) {
   EXPECT_NE(hybrid.engine->summary().find("2 recurrent slots and 12 snapshots"), std::string::npos) << hybrid.engine->summary();
 }
 
+TEST(PlanMemory, IsWhatMakeEngineReserves) {
+  MemoryBackend backend;
+  for (const uint32_t context : {2u, 64u, 1000u})
+    for (const uint32_t sequences : {1u, 5u}) {
+      FakeModel model({});
+      const EngineOptions options{.context = context, .max_sequences = sequences};
+      const auto engine = make_engine(model, backend, options);
+      const auto memory = plan_memory(model.state_shape(), options, model.plan().context);
+      ASSERT_TRUE(engine && memory);
+      EXPECT_EQ(memory->bytes, (*engine)->kv_bytes());
+      EXPECT_EQ(memory->context, (*engine)->context());
+    }
+}
+
 TEST(MakeEngine, RefusesWhatDoesNotFit) {
   MemoryBackend backend;
   FakeModel model({});

@@ -21,7 +21,7 @@ class MemoryBackend final : public ops::Backend {
  public:
   std::string_view name() const override { return "memory"; }
   std::string summary() const override { return "memory"; }
-  Result<std::unique_ptr<ops::Weight>> pack(std::span<const ops::WeightSource>) override { return fail(ErrorCode::kUnsupported, "no weights"); }
+  std::unique_ptr<ops::Packing> begin_packing() override { return nullptr; }  // it holds no weights
   Buffer allocate(size_t bytes) override { return Buffer(bytes); }
   void embed(const ops::Weight&, std::span<const int32_t>, ops::Matrix) override { refuse(); }
   void matmul(const ops::Weight&, ops::ConstMatrix, ops::Matrix, const ops::MatmulOptions&) override { refuse(); }

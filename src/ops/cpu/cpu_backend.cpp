@@ -8,6 +8,7 @@
 #include "ops/cpu/dispatch.h"
 #include "ops/cpu/experts.h"
 #include "ops/cpu/matmul.h"
+#include "ops/cpu/packing.h"
 
 namespace hearth::ops::cpu {
 
@@ -15,7 +16,13 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const KernelTable& kernels, unsigned threads, Trace* trace) : pool_(threads, trace), workers_{kernels, pool_} {}
+  CpuBackend(const KernelTable& kernels, unsigned threads, Trace* trace)
+      : topology_(machine_topology()),
+        placement_(place_workers(topology_, threads)),
+        pool_(threads, trace, [this](unsigned worker) {
+          if (placement_.nodes > 1) bind_to_node(topology_, placement_.node_of_worker[worker]);
+        }),
+        workers_{kernels, pool_} {}
 
   std::string_view name() const override { return "cpu"; }
   std::string summary() const override {
@@ -23,9 +30,7 @@ class CpuBackend final : public Backend {
                        amx_refused() ? " (the operating system refused AMX)" : "");
   }
 
-  Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) override {
-    return PackedWeight::make(parts, pool_);
-  }
+  std::unique_ptr<Packing> begin_packing() override { return make_packing(pool_, placement_); }
   Buffer allocate(size_t bytes) override { return Buffer(bytes); }
 
   void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) override {
@@ -104,6 +109,8 @@ class CpuBackend final : public Backend {
     });
   }
 
+  const Topology topology_;
+  const Placement placement_;
   ThreadPool pool_;
   Workers workers_;
   Multiplier multiplier_{workers_};

@@ -13,7 +13,7 @@ Result<std::unique_ptr<Weight>> DecodedWeight::make(std::span<const WeightSource
   uint32_t first_row = 0;
   for (const WeightSource& part : parts) {
     weight->parts_.push_back({part.format, first_row, {part.bytes.begin(), part.bytes.end()}});
-    weight->bytes += part.bytes.size();
+    weight->bytes += part.rows * row_bytes(part);
     first_row += part.rows;
   }
   return weight;

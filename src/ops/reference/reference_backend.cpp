@@ -7,12 +7,37 @@ namespace hearth::ops::reference {
 
 namespace {
 
+// Copies each weight as it is added: there is nothing to gain from waiting.
+class CopyAtOnce final : public Packing {
+ public:
+  Result<std::unique_ptr<Weight>> add(std::span<const WeightSource> parts) override {
+    HEARTH_TRY(weight, DecodedWeight::make(parts));
+    bytes_ += weight->bytes;
+    for (const WeightSource& part : parts) sources_.push_back(part.bytes);
+    return weight;
+  }
+  uint64_t bytes() const override { return bytes_; }
+  Result<void> run(const PackEvents& events, ImageStore* /*kept*/) override {
+    uint64_t done = 0;
+    for (const auto& source : sources_) {
+      if (events.packed) events.packed(source);
+      done += source.size();
+      if (events.progress) events.progress(done);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<std::span<const std::byte>> sources_;
+  uint64_t bytes_ = 0;
+};
+
 class ReferenceBackend final : public Backend {
  public:
   std::string_view name() const override { return "reference"; }
   std::string summary() const override { return "reference: plain loops over decoded weights, sums in double, 1 thread"; }
 
-  Result<std::unique_ptr<Weight>> pack(std::span<const WeightSource> parts) override { return DecodedWeight::make(parts); }
+  std::unique_ptr<Packing> begin_packing() override { return std::make_unique<CopyAtOnce>(); }
   Buffer allocate(size_t bytes) override { return Buffer(bytes); }
 
   void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) override {

@@ -3,15 +3,22 @@
 // nibble (low halves of the bytes are weights 0..15, high halves 16..31).
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
+
+#include "quant/basic/spread.h"
 
 namespace hearth::quant {
 
 inline void split_five_bits(const uint8_t (&high)[4], const uint8_t (&nibbles)[16], int zero,
                             std::span<int8_t, 32> codes) {
-  for (size_t i = 0; i < 32; ++i) {
-    const int low = i < 16 ? nibbles[i] & 15 : nibbles[i - 16] >> 4;
-    codes[i] = static_cast<int8_t>((low | (high[i / 8] >> i % 8 & 1) << 4) - zero);
+  uint64_t tops[4];
+  for (size_t j = 0; j < 4; ++j) tops[j] = spread_bits(high[j]) << 4;
+  uint8_t top[32];
+  std::memcpy(top, tops, sizeof top);
+  for (size_t i = 0; i < 16; ++i) {
+    codes[i] = static_cast<int8_t>(((nibbles[i] & 15) | top[i]) - zero);
+    codes[i + 16] = static_cast<int8_t>((nibbles[i] >> 4 | top[i + 16]) - zero);
   }
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 // Q1_0: one bit per weight.  weight[i] = bit[i] ? scale : -scale
 #include <cmath>
+#include <cstring>
 #include <string_view>
 
+#include "quant/basic/spread.h"
 #include "quant/fit.h"
 #include "quant/group.h"
 
@@ -23,7 +25,11 @@ struct Q1_0 {
   static_assert(sizeof(Block) == 18, "file layout");
 
   static Scaled unpack(const Block& b, size_t /*group*/, Codes<128> codes) {
-    for (size_t i = 0; i < 128; ++i) codes[i] = b.bits[i / 8] >> i % 8 & 1 ? 1 : -1;
+    for (size_t j = 0; j < 16; ++j) {
+      const uint64_t ones = spread_bits(b.bits[j]);
+      std::memcpy(codes.data() + 8 * j, &ones, 8);
+    }
+    for (int8_t& code : codes) code = static_cast<int8_t>(2 * code - 1);
     return {.scale = b.scale};
   }
 

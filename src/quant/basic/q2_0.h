@@ -1,7 +1,9 @@
 #pragma once
 // Q2_0: 64 weights share one scale.  weight[i] = scale * (code[i] - 1), codes of two bits
+#include <cstring>
 #include <string_view>
 
+#include "quant/basic/spread.h"
 #include "quant/fit.h"
 #include "quant/group.h"
 
@@ -22,7 +24,11 @@ struct Q2_0 {
   static_assert(sizeof(Block) == 18, "file layout");
 
   static Scaled unpack(const Block& b, size_t /*group*/, Codes<64> codes) {
-    for (size_t i = 0; i < 64; ++i) codes[i] = static_cast<int8_t>((b.pairs[i / 4] >> 2 * (i % 4) & 3) - 1);
+    for (size_t j = 0; j < 16; ++j) {
+      const uint32_t four = spread_pairs(b.pairs[j]);
+      std::memcpy(codes.data() + 4 * j, &four, 4);
+    }
+    for (int8_t& code : codes) code = static_cast<int8_t>(code - 1);
     return {.scale = b.scale};
   }
 

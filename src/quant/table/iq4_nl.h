@@ -25,8 +25,15 @@ struct IQ4_NL {
   };
   static_assert(sizeof(Block) == 18, "file layout");
 
-  static Scaled unpack(const Block& b, size_t /*group*/, Codes<32> codes) {
-    look_up<16>(kTable, b.nibbles, codes);
+  static Scaled unpack(const Block& b, size_t group, Codes<32> codes) {
+    const Scaled map = unpack_nibbles(b, group, codes);
+    look_up(kTable, codes);
+    return map;
+  }
+
+  // The same before the table: places in kTable.
+  static Scaled unpack_nibbles(const Block& b, size_t /*group*/, Codes<32> nibbles) {
+    split_nibbles<16>(b.nibbles, nibbles);
     return {.scale = b.scale};
   }
 

@@ -27,7 +27,14 @@ struct IQ4_XS {
   static_assert(sizeof(Block) == 136, "file layout");
 
   static Scaled unpack(const Block& b, size_t group, Codes<32> codes) {
-    look_up<16>(kTable, b.nibbles + 16 * group, codes);
+    const Scaled map = unpack_nibbles(b, group, codes);
+    look_up(kTable, codes);
+    return map;
+  }
+
+  // The same before the table: places in kTable.
+  static Scaled unpack_nibbles(const Block& b, size_t group, Codes<32> nibbles) {
+    split_nibbles<16>(b.nibbles + 16 * group, nibbles);
     const int low = b.subs_low[group / 2] >> group % 2 * 4 & 15;
     const int top = b.subs_top >> 2 * group & 3;
     return {.scale = b.scale, .sub_scale = (low | top << 4) - 32};

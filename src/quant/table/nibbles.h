@@ -9,13 +9,19 @@ namespace hearth::quant {
 
 using Values16 = std::array<int8_t, 16>;
 
-// 2 * kHalf codes from kHalf bytes: low halves of the bytes are the first half of the codes, high halves the second.
+// 2 * kHalf nibbles from kHalf bytes: low halves of the bytes come first, then the high halves.
 template <size_t kHalf>
-void look_up(const Values16& table, const uint8_t* nibbles, std::span<int8_t, 2 * kHalf> codes) {
+void split_nibbles(const uint8_t* bytes, std::span<int8_t, 2 * kHalf> nibbles) {
   for (size_t i = 0; i < kHalf; ++i) {
-    codes[i] = table[nibbles[i] & 15];
-    codes[i + kHalf] = table[nibbles[i] >> 4];
+    nibbles[i] = static_cast<int8_t>(bytes[i] & 15);
+    nibbles[i + kHalf] = static_cast<int8_t>(bytes[i] >> 4);
   }
+}
+
+// Nibbles to what they mean, in place.
+template <size_t kCount>
+void look_up(const Values16& table, std::span<int8_t, kCount> codes) {
+  for (int8_t& code : codes) code = table[static_cast<size_t>(code)];
 }
 
 // The first nibble that means `value`, which is one of the table's.
@@ -25,7 +31,7 @@ inline uint8_t nibble_of(const Values16& table, int value) {
   return nibble;
 }
 
-// The inverse of look_up.
+// The inverse of split_nibbles and look_up.
 template <size_t kHalf>
 void look_back(const Values16& table, const int8_t* codes, uint8_t* nibbles) {
   for (size_t i = 0; i < kHalf; ++i)

@@ -30,7 +30,14 @@ struct NVFP4 {
   static_assert(sizeof(Block) == 36, "file layout");
 
   static Scaled unpack(const Block& b, size_t group, Codes<16> codes) {
-    look_up<8>(kTable, b.nibbles + 8 * group, codes);
+    const Scaled map = unpack_nibbles(b, group, codes);
+    look_up(kTable, codes);
+    return map;
+  }
+
+  // The same before the table: places in kTable.
+  static Scaled unpack_nibbles(const Block& b, size_t group, Codes<16> nibbles) {
+    split_nibbles<8>(b.nibbles + 8 * group, nibbles);
     return {.scale = half_e4m3(b.scales[group])};
   }
 

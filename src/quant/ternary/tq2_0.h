@@ -23,8 +23,9 @@ struct TQ2_0 {
   static_assert(sizeof(Block) == 66, "file layout");
 
   static Scaled unpack(const Block& b, size_t /*group*/, Codes<256> codes) {
-    for (size_t i = 0; i < 256; ++i)
-      codes[i] = static_cast<int8_t>((b.pairs[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3) - 1);
+    for (size_t k = 0; k < 8; ++k)
+      for (size_t i = 0; i < 32; ++i)
+        codes[32 * k + i] = static_cast<int8_t>((b.pairs[k / 4 * 32 + i] >> k % 4 * 2 & 3) - 1);
     return {.scale = b.scale};
   }
 

@@ -8,6 +8,9 @@
 // 3, 5 and 6 bits are sums of planes, low bits first: 3 = 2+1, 5 = 4+1, 6 = 4+2.  docs/formats/packed_layouts.md
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#include "tensor/half.h"
 
 namespace hearth::ops::cpu {
 
@@ -19,20 +22,26 @@ struct UnitCodes {
   uint8_t quads[8][64];
 };
 
+// The codes of one row of a unit: two quads to a word, the first in its low half.
+using RowCodes = uint64_t[4];
+
 template <unsigned kBits>
 struct CodePlane {
   static_assert(kBits == 1 || kBits == 2 || kBits == 4 || kBits == 8, "planes divide a byte");
   static constexpr unsigned kPerByte = 8 / kBits;
   uint8_t bytes[64 * kBits];
 
-  void set(const UnitCodes& codes, unsigned shift) {  // takes bits [shift, shift + kBits) of each code
-    for (unsigned v = 0; v < kBits; ++v)
-      for (unsigned i = 0; i < 64; ++i) {
-        unsigned packed = 0;
-        for (unsigned k = 0; k < kPerByte; ++k)
-          packed |= (codes.quads[v * kPerByte + k][i] >> shift & ((1u << kBits) - 1)) << kBits * k;
-        bytes[64 * v + i] = static_cast<uint8_t>(packed);
+  // What one row contributes, from bits [shift, shift + kBits) of its codes: word v is its four bytes of vector v.
+  static HEARTH_ALWAYS_INLINE void row_words(const RowCodes& codes, unsigned shift, uint32_t* words) {
+    if constexpr (kBits == 8) return void(std::memcpy(words, codes, sizeof codes));
+    constexpr uint64_t kMask = 0x0101010101010101u * ((1u << kBits) - 1);
+    for (unsigned v = 0; v < kBits; ++v) {
+      words[v] = 0;
+      for (unsigned j = 0; j < kPerByte / 2; ++j) {
+        const uint64_t two = codes[v * (kPerByte / 2) + j] >> shift & kMask;
+        words[v] |= static_cast<uint32_t>(two | two >> (32 - kBits)) << 2 * kBits * j;
       }
+    }
   }
   unsigned get(unsigned quad, unsigned byte) const {
     return bytes[64 * (quad / kPerByte) + byte] >> kBits * (quad % kPerByte) & ((1u << kBits) - 1);
@@ -47,9 +56,10 @@ struct UnitPlanes {
   CodePlane<kLow> low;
   CodePlane<kHigh> high;
 
-  void set(const UnitCodes& codes) {
-    low.set(codes, 0);
-    high.set(codes, kLow);
+  // Words of a row, plane after plane: word i is the row's place in the i-th 64-byte vector of the unit.
+  static HEARTH_ALWAYS_INLINE void row_words(const RowCodes& codes, uint32_t* words) {
+    CodePlane<kLow>::row_words(codes, 0, words);
+    CodePlane<kHigh>::row_words(codes, kLow, words + kLow);
   }
   uint8_t get(unsigned row, unsigned input) const {
     const unsigned quad = input / 4, byte = 4 * row + input % 4;
@@ -63,7 +73,9 @@ struct UnitPlanes<kBits> {
   static constexpr unsigned kLow = kBits, kHigh = 0;
   CodePlane<kBits> low;
 
-  void set(const UnitCodes& codes) { low.set(codes, 0); }
+  static HEARTH_ALWAYS_INLINE void row_words(const RowCodes& codes, uint32_t* words) {
+    CodePlane<kBits>::row_words(codes, 0, words);
+  }
   uint8_t get(unsigned row, unsigned input) const {
     return static_cast<uint8_t>(low.get(input / 4, 4 * row + input % 4));
   }

@@ -9,7 +9,9 @@
 
 namespace hearth::ops::cpu {
 
-// Grid formats whose vectors hold few distinct values: indices into a table of sixteen take half of a byte.
+// Formats whose codes are kept as places in a table of sixteen: those that store such places (unpack_nibbles), and grid
+// formats, whose vectors hold few distinct values. There place_of() is the inverse of the table, in plain arithmetic: it
+// runs over whole rows at once, where looking up would go code by code.
 template <class F>
 struct CodeTable {};
 template <class F>
@@ -20,21 +22,36 @@ struct CodeTable<F> {
 
 struct Iq1Values {
   static constexpr quant::Values16 kValues = {-9, -7, -1, 1, 7, 9};
+  static constexpr int place_of(int code) { return (code + 9) / 8 * 2 + (code + 9) / 2 % 2; }
 };
 struct Iq2Values {
   static constexpr quant::Values16 kValues = {-43, -25, -8, 8, 25, 43};
+  static constexpr int place_of(int code) { return (code + 48) / 16; }
 };
+struct Iq3XxsValues {
+  static constexpr quant::Values16 kValues = {-62, -52, -44, -36, -28, -20, -12, -4, 4, 12, 20, 28, 36, 44, 52, 62};
+  static constexpr int place_of(int code) { return (code + 64) / 8; }
+};
+struct Iq3SValues {
+  static constexpr quant::Values16 kValues = {-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15};
+  static constexpr int place_of(int code) { return (code + 15) / 2; }
+};
+template <class Table>
+constexpr bool places_are_right() {
+  for (int i = 0; i < 16 && (i == 0 || Table::kValues[i] != 0); ++i)  // zeros behind the last value are padding
+    if (Table::place_of(Table::kValues[i]) != i) return false;
+  return true;
+}
+static_assert(places_are_right<Iq1Values>() && places_are_right<Iq2Values>() && places_are_right<Iq3XxsValues>() &&
+              places_are_right<Iq3SValues>());
+
 template <> struct CodeTable<quant::IQ1_S> : Iq1Values {};
 template <> struct CodeTable<quant::IQ1_M> : Iq1Values {};
 template <> struct CodeTable<quant::IQ2_XXS> : Iq2Values {};
 template <> struct CodeTable<quant::IQ2_XS> : Iq2Values {};
 template <> struct CodeTable<quant::IQ2_S> : Iq2Values {};
-template <> struct CodeTable<quant::IQ3_XXS> {
-  static constexpr quant::Values16 kValues = {-62, -52, -44, -36, -28, -20, -12, -4, 4, 12, 20, 28, 36, 44, 52, 62};
-};
-template <> struct CodeTable<quant::IQ3_S> {
-  static constexpr quant::Values16 kValues = {-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15};
-};
+template <> struct CodeTable<quant::IQ3_XXS> : Iq3XxsValues {};
+template <> struct CodeTable<quant::IQ3_S> : Iq3SValues {};
 
 template <class F>
 concept TableFormat = requires { CodeTable<F>::kValues; };

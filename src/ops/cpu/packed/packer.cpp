@@ -5,17 +5,11 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "ops/cpu/packed/format_layouts.h"
+#include "ops/cpu/packed/pack_panel.h"
 
 namespace hearth::ops::cpu {
 
 namespace {
-
-template <class T>
-T scale_from(float value) {
-  if constexpr (std::same_as<T, float>) return value;
-  else return T::from(value);
-}
 
 // --- grouped formats -------------------------------------------------------------------------------------------------------
 
@@ -29,111 +23,10 @@ constexpr std::array<uint8_t, 16> shifted_table() {
 template <class F>
 constexpr std::array<uint8_t, 16> kShiftedTable = shifted_table<F>();
 
-// stored form of every int8 code, by code + 128
-template <class F>
-constexpr std::array<uint8_t, 256> stored_codes() {
-  std::array<uint8_t, 256> stored{};
-  if constexpr (TableFormat<F>) {
-    for (size_t i = 16; i-- > 0;) stored[static_cast<size_t>(CodeTable<F>::kValues[i] + 128)] = static_cast<uint8_t>(i);
-  } else {
-    for (int code = F::kCodes.lo; code <= F::kCodes.hi; ++code)
-      stored[static_cast<size_t>(code + 128)] = static_cast<uint8_t>(code + code_zero<F>());
-  }
-  return stored;
-}
-template <class F>
-constexpr std::array<uint8_t, 256> kStoredCodes = stored_codes<F>();
-
 template <class F>
 int code_of(uint8_t stored) {
   if constexpr (TableFormat<F>) return CodeTable<F>::kValues[stored];
   else return stored - code_zero<F>();
-}
-
-// The groups of one row within 256 inputs (or one file block, if that is longer... it never is).
-template <class F>
-struct RowGroups {
-  using Map = typename LayoutOf<F>::Map;
-  static constexpr size_t kGroup = LayoutOf<F>::kGroup;  // what the layout calls a group; the file's may be longer
-  uint8_t stored[F::kBlockValues];
-  Map maps[F::kBlockValues / kGroup];
-
-  void read(const std::byte* from) {
-    typename F::Block block;
-    std::memcpy(&block, from, sizeof block);
-    for (size_t first = 0; first < F::kBlockValues; first += F::kGroupValues) {
-      int8_t codes[F::kGroupValues];
-      const Map map = F::unpack(block, first / F::kGroupValues, codes);
-      for (size_t i = 0; i < F::kGroupValues; ++i) stored[first + i] = kStoredCodes<F>[static_cast<uint8_t>(codes[i] + 128)];
-      for (size_t i = 0; i < F::kGroupValues; i += kGroup) maps[(first + i) / kGroup] = map;
-    }
-  }
-};
-
-void put_codes(const uint8_t* stored, unsigned row, UnitCodes& unit) {
-  for (unsigned q = 0; q < 8; ++q) std::memcpy(unit.quads[q] + 4 * row, stored + 4 * q, 4);
-}
-
-// Where a flat panel keeps a unit: steps of eight units, first their scales and then their codes.
-template <class L, class Byte>
-struct FlatUnit {
-  template <class T>
-  using Like = std::conditional_t<std::is_const_v<Byte>, const T, T>;
-  Like<typename L::Scales>* scales;
-  Like<UnitPlanes<L::kBits>>* planes;
-
-  FlatUnit(Byte* panel, uint32_t columns, uint32_t unit) {
-    constexpr uint32_t kStepUnits = 8;
-    const uint32_t in_step = unit % kStepUnits, first = unit - in_step;
-    const uint32_t units = std::min(kStepUnits, columns / kUnitInputs - first);
-    Byte* step = panel + first * sizeof(L);
-    scales = reinterpret_cast<Like<typename L::Scales>*>(step) + in_step;
-    planes = reinterpret_cast<Like<UnitPlanes<L::kBits>>*>(step + units * sizeof(typename L::Scales)) + in_step;
-  }
-};
-
-template <class L, class Map>
-void put_sub_scales(L& block, unsigned group, unsigned row, const Map& map) {
-  using Scale = typename L::Scale;
-  block.sub_scales[group][row] = static_cast<int8_t>(map.sub_scale);
-  block.scales[row] = scale_from<Scale>(map.scale);
-  if constexpr (L::kShift == Shift::kMin) {
-    block.sub_mins[group][row] = static_cast<int8_t>(map.sub_min);
-    block.mins[row] = scale_from<Scale>(map.min);
-  }
-}
-
-template <class L, class Map>
-void put_scales(typename L::Scales& scales, unsigned group, unsigned row, const Map& map) {
-  using Scale = typename L::Scale;
-  scales.scales[group][row] = scale_from<Scale>(map.scale);
-  if constexpr (L::kShift == Shift::kMin) scales.mins[group][row] = scale_from<Scale>(map.min);
-}
-
-template <class F>
-void pack_grouped(const WeightSource& part, uint32_t panel, std::byte* out) {
-  using L = typename LayoutOf<F>::Type;
-  constexpr uint32_t kUnits = F::kBlockValues / kUnitInputs, kGroupsPerUnit = kUnitInputs / L::kGroup;
-  const size_t blocks = part.columns / F::kBlockValues, row_bytes = blocks * sizeof(typename F::Block);
-  const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
-  for (uint32_t b = 0; b < blocks; ++b) {
-    UnitCodes units[kUnits] = {};
-    for (uint32_t r = 0; r < rows; ++r) {
-      RowGroups<F> row;
-      row.read(part.bytes.data() + (first_row + r) * row_bytes + b * sizeof(typename F::Block));
-      for (uint32_t u = 0; u < kUnits; ++u) {
-        put_codes(row.stored + u * kUnitInputs, r, units[u]);
-        for (unsigned g = 0; g < kGroupsPerUnit; ++g) {
-          const auto& map = row.maps[u * kGroupsPerUnit + g];
-          if constexpr (L::kTwoLevels) put_sub_scales(reinterpret_cast<L*>(out)[b], u * kGroupsPerUnit + g, r, map);
-          else put_scales<L>(*FlatUnit<L, std::byte>(out, part.columns, b * kUnits + u).scales, g, r, map);
-        }
-      }
-    }
-    for (uint32_t u = 0; u < kUnits; ++u)
-      if constexpr (L::kTwoLevels) reinterpret_cast<L*>(out)[b].planes[u].set(units[u]);
-      else FlatUnit<L, std::byte>(out, part.columns, b * kUnits + u).planes->set(units[u]);
-  }
 }
 
 // Mirrors quant::decode_group, operation by operation.
@@ -169,16 +62,6 @@ size_t packed_panel_bytes(const WeightSource& part) {
 // --- floats ----------------------------------------------------------------------------------------------------------------
 
 template <class V>
-void pack_floats(const WeightSource& part, uint32_t panel, std::byte* out) {
-  auto* packed = reinterpret_cast<FloatBlock<V>*>(out);
-  const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
-  for (uint32_t r = 0; r < rows; ++r) {
-    const std::byte* row = part.bytes.data() + size_t{first_row + r} * part.columns * sizeof(V);
-    for (uint32_t i = 0; i < part.columns; ++i) std::memcpy(&packed[i].values[r], row + i * sizeof(V), sizeof(V));
-  }
-}
-
-template <class V>
 void read_float_row(const quant::Format&, const std::byte* panel, uint32_t row, uint32_t columns, float* out) {
   const auto* packed = reinterpret_cast<const FloatBlock<V>*>(panel);
   for (uint32_t i = 0; i < columns; ++i) out[i] = packed[i].values[row];
@@ -187,6 +70,7 @@ void read_float_row(const quant::Format&, const std::byte* panel, uint32_t row, 
 void pack_bf16(const WeightSource& part, uint32_t panel, std::byte* out) {
   auto* packed = reinterpret_cast<Bf16Pair*>(out);
   const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
+  if (rows < kPanelRows || part.columns % 2 != 0) std::memset(out, 0, packed_panel_bytes<Bf16Pair>(part));
   for (uint32_t r = 0; r < rows; ++r) {
     const std::byte* row = part.bytes.data() + size_t{first_row + r} * part.columns * sizeof(Bf16);
     for (uint32_t i = 0; i < part.columns; ++i) std::memcpy(&packed[i / 2].values[r][i % 2], row + i * sizeof(Bf16), sizeof(Bf16));
@@ -210,6 +94,7 @@ void copy_stored(const WeightSource& part, uint32_t panel, std::byte* out) {
   const size_t bytes = stored_row_bytes(*part.format, part.columns);
   const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
   std::memcpy(out, part.bytes.data() + first_row * bytes, rows * bytes);
+  std::memset(out + rows * bytes, 0, (kPanelRows - rows) * bytes);
 }
 
 void read_stored_row(const quant::Format& format, const std::byte* panel, uint32_t row, uint32_t columns, float* out) {
@@ -233,6 +118,13 @@ constexpr std::string_view layout_name() {
   }
 }
 
+// Flattened, so that every step is part of the loops that the compiler turns into vectors.
+template <class F>
+[[gnu::flatten]] void pack(const WeightSource& part, uint32_t panel, std::byte* out) {
+  if constexpr (quant::GroupedFormat<F>) pack_grouped<F>(part, panel, out);
+  else pack_floats<typename LayoutOf<F>::Type::Value>(part, panel, out);
+}
+
 template <class F>
 constexpr Packer make_packer() {
   using L = typename LayoutOf<F>::Type;
@@ -244,12 +136,11 @@ constexpr Packer make_packer() {
     static_assert(kPlace < Layouts::kCount, "this format's layout is not in the list of layouts.h");
     if constexpr (quant::GroupedFormat<F>)
       return {layout_name<L>(), kPlace, false, L::kTwoLevels ? 256u : 32u, false, code_zero<F>(),
-              TableFormat<F> ? kShiftedTable<F>.data() : nullptr, &packed_panel_bytes<L>, &pack_grouped<F>,
-              &read_grouped_row<F>};
+              TableFormat<F> ? kShiftedTable<F>.data() : nullptr, &packed_panel_bytes<L>, &pack<F>, &read_grouped_row<F>};
     else if constexpr (std::same_as<L, Bf16Pair>)
       return {layout_name<L>(), kPlace, false, 0, true, 0, nullptr, &packed_panel_bytes<L>, &pack_bf16, &read_bf16_row};
     else
-      return {layout_name<L>(), kPlace, false, 0, false, 0, nullptr, &packed_panel_bytes<L>, &pack_floats<typename L::Value>,
+      return {layout_name<L>(), kPlace, false, 0, false, 0, nullptr, &packed_panel_bytes<L>, &pack<F>,
               &read_float_row<typename L::Value>};
   }
 }

@@ -20,7 +20,7 @@ struct Packer {
 
   size_t (*panel_bytes)(const WeightSource& part);
 
-  // Packs rows [16 * panel, 16 * panel + 16) of the part; rows past the end become zeros. `out` is zeroed memory.
+  // Packs rows [16 * panel, 16 * panel + 16) of the part; rows past the end become zeros. Writes all panel_bytes of `out`.
   void (*pack_panel)(const WeightSource& part, uint32_t panel, std::byte* out);
 
   // One row of a packed panel as floats, equal to what the format decodes to, bit for bit.

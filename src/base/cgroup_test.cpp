@@ -1,0 +1,82 @@
+// Limits of control groups, read from file trees as kernels show them.
+#include "base/cgroup.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace hearth {
+namespace {
+
+class Tree : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = std::filesystem::temp_directory_path() / ("cgroup_test_" + std::to_string(::getpid()));
+    std::filesystem::remove_all(root_);
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  void file(const std::string& path, const std::string& text) {
+    const auto full = root_ / path;
+    std::filesystem::create_directories(full.parent_path());
+    std::ofstream(full) << text << '\n';
+  }
+  CgroupLimits limits() const { return cgroup_limits(root_); }
+
+ private:
+  std::filesystem::path root_;
+};
+
+TEST_F(Tree, NothingMountedIsNoLimit) {
+  EXPECT_FALSE(limits().cpus);
+  EXPECT_FALSE(limits().memory_bytes);
+}
+
+TEST_F(Tree, VersionTwoTakesTheTightestUpToTheRoot) {
+  file("proc/self/cgroup", "0::/a/b");
+  file("sys/fs/cgroup/a/b/cpu.max", "max 100000");
+  file("sys/fs/cgroup/a/cpu.max", "250000 100000");
+  file("sys/fs/cgroup/a/b/memory.max", "4096000");
+  file("sys/fs/cgroup/a/memory.max", "max");
+  EXPECT_EQ(limits().cpus, 2.5);
+  EXPECT_EQ(limits().memory_bytes, 4096000u);
+}
+
+TEST_F(Tree, VersionTwoInANamespaceIsTheRoot) {
+  file("proc/self/cgroup", "0::/");
+  file("sys/fs/cgroup/cpu.max", "50000 100000");
+  EXPECT_EQ(limits().cpus, 0.5);
+}
+
+TEST_F(Tree, VersionOneHasAFolderPerController) {
+  file("proc/self/cgroup", "4:memory:/box\n2:cpu,cpuacct:/box\n1:name=systemd:/");
+  file("sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", "300000");
+  file("sys/fs/cgroup/cpu/box/cpu.cfs_period_us", "100000");
+  file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1");
+  file("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
+  file("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "1073741824");
+  file("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(limits().cpus, 3);
+  EXPECT_EQ(limits().memory_bytes, 1073741824u);
+}
+
+// A container may name its group by the host's path while only the group itself is mounted.
+TEST_F(Tree, VersionOneFallsBackToTheMount) {
+  file("proc/self/cgroup", "2:cpu,cpuacct:/docker/0123");
+  file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "150000");
+  file("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
+  EXPECT_EQ(limits().cpus, 1.5);
+}
+
+TEST_F(Tree, MixedVersionsAreBothRead) {
+  file("proc/self/cgroup", "3:memory:/\n0::/x");
+  file("sys/fs/cgroup/unified/x/cpu.max", "100000 100000");
+  file("sys/fs/cgroup/memory/memory.limit_in_bytes", "2048");
+  EXPECT_EQ(limits().cpus, 1);
+  EXPECT_EQ(limits().memory_bytes, 2048u);
+}
+
+}  // namespace
+}  // namespace hearth

@@ -1,0 +1,46 @@
+#pragma once
+// Packed weights on disk: one file per model and layout under $XDG_CACHE_HOME/hearth/packed, mapped by the next start instead
+// of packing again. Opt-in: packing runs at the speed of memory (docs/performance.md), so this pays where several processes
+// share one copy of the weights, and costs the disk a second model.
+//
+// A file appears whole or not at all (temporary name, fsync, rename). What is torn, flipped or foreign is removed with one
+// line and packed again: headers are checked when a file is opened, pieces before their first use, by whoever asked.
+// A disk that is full or read-only costs one line and nothing else.
+#include <string>
+#include <thread>
+
+#include "checkpoint/checkpoint.h"
+#include "ops/image_store.h"
+#include "service/model_identity.h"
+
+namespace hearth::service {
+
+struct PackCacheOptions {
+  std::string folder;                         // made when something is kept
+  uint64_t most_bytes = uint64_t{32} << 30;   // of all files; the one used longest ago goes first
+};
+
+// Keeps the images of one model. Any number of processes may use the same folder.
+class PackCache final : public ops::ImageStore {
+ public:
+  PackCache(const checkpoint::Checkpoint& files, PackCacheOptions options);  // `files` outlives it
+  ~PackCache() override;                                                     // when what is being kept is on the disk
+
+  ops::KeptImage find(std::string_view manifest, uint64_t bytes) override;
+  void discard(std::string_view manifest) override;
+  void keep(std::string_view manifest, std::shared_ptr<const std::byte> first, uint64_t bytes) override;
+
+  void wait();  // until what is being kept is on the disk, or was given up
+
+ private:
+  std::string path_of(std::string_view manifest) const;
+
+  const checkpoint::Checkpoint& files_;
+  const PackCacheOptions options_;
+  const ModelIdentity identity_;
+  std::thread writer_;
+};
+
+std::string pack_cache_folder();  // "" without a home
+
+}  // namespace hearth::service

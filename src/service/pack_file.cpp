@@ -1,0 +1,109 @@
+#include "service/pack_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/hash.h"
+
+namespace hearth::service {
+
+namespace {
+
+constexpr uint64_t kPage = 4096, kPieceBytes = uint64_t{4} << 20;
+constexpr std::array<char, 8> kMagic = {'h', 'e', 'a', 'r', 't', 'h', 'p', '1'};
+
+// Little-endian, followed by a hash per piece. `self` is the hash of all of it with self = 0.
+struct Header {
+  std::array<char, 8> magic = kMagic;
+  uint64_t self = 0, key = 0, stamp = 0, content = 0, image_bytes = 0, piece_bytes = 0, pieces = 0;
+};
+
+uint64_t round_up(uint64_t bytes, uint64_t to) { return (bytes + to - 1) / to * to; }
+uint64_t image_offset(uint64_t pieces) { return round_up(sizeof(Header) + pieces * sizeof(uint64_t), kPage); }
+
+uint64_t self_hash(Header header, std::span<const uint64_t> pieces) {
+  header.self = 0;
+  return hash_bytes(std::as_bytes(pieces), hash_bytes(std::as_bytes(std::span(&header, 1))));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+bool write_all(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+}  // namespace
+
+uint64_t pack_file_bytes(uint64_t image_bytes) {
+  return image_offset((image_bytes + kPieceBytes - 1) / kPieceBytes) + image_bytes;
+}
+
+Result<PackFile> open_pack_file(const std::string& path) {
+  HEARTH_TRY(source, map_file(path));
+  const auto bytes = source->mapped();
+  Header header;
+  const auto damaged = [&](std::string_view what) { return fail(ErrorCode::kBadFile, "{}: {}", path, what); };
+  if (bytes.size() < sizeof header) return damaged("too short for a header");
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic) return damaged("no packed weights of this version");
+  if (header.piece_bytes == 0 || header.piece_bytes % kPage != 0 || header.image_bytes > bytes.size() ||
+      header.pieces != (header.image_bytes + header.piece_bytes - 1) / header.piece_bytes ||
+      header.pieces > bytes.size() / sizeof(uint64_t) || image_offset(header.pieces) + header.image_bytes != bytes.size())
+    return damaged("its length is not what its header says");
+  PackFile file{.identity = {header.key, header.stamp}, .content = header.content, .image = {}};
+  file.image.piece_hashes.resize(header.pieces);
+  std::memcpy(file.image.piece_hashes.data(), bytes.data() + sizeof header, header.pieces * sizeof(uint64_t));
+  if (self_hash(header, file.image.piece_hashes) != header.self) return damaged("its header is damaged");
+  file.image.bytes = header.image_bytes;
+  file.image.piece_bytes = header.piece_bytes;
+  file.image.first = {source, bytes.data() + image_offset(header.pieces)};
+  return file;
+}
+
+Result<void> write_pack_file(const std::string& path, const PackFile& file) {
+  ops::KeptImage image = file.image;
+  image.piece_bytes = kPieceBytes;
+  Header header{.key = file.identity.key, .stamp = file.identity.stamp, .content = file.content, .image_bytes = image.bytes,
+                .piece_bytes = kPieceBytes, .pieces = (image.bytes + kPieceBytes - 1) / kPieceBytes};
+  image.piece_hashes.resize(header.pieces);
+  for (size_t i = 0; i < header.pieces; ++i) image.piece_hashes[i] = hash_bytes(image.piece(i));
+  header.self = self_hash(header, image.piece_hashes);
+  std::vector<std::byte> head(image_offset(header.pieces));
+  std::memcpy(head.data(), &header, sizeof header);
+  std::memcpy(head.data() + sizeof header, image.piece_hashes.data(), header.pieces * sizeof(uint64_t));
+
+  const std::string part = fmt::format("{}.{}.part", path, ::getpid());
+  const Descriptor out(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  bool written = out.get() >= 0 && write_all(out.get(), head);
+  for (size_t i = 0; written && i < header.pieces; ++i) written = write_all(out.get(), image.piece(i));
+  if (written && ::fsync(out.get()) == 0 && ::rename(part.c_str(), path.c_str()) == 0) return {};
+  const std::string why = std::strerror(errno);
+  ::unlink(part.c_str());
+  return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
+}
+
+}  // namespace hearth::service
