@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hearth {
@@ -29,9 +30,14 @@ void read_group(const std::string& folder, CgroupLimits& limits) {
   if (const auto v2 = numbers_in(folder + "/cpu.max"); v2.size() == 2 && v2[1] > 0) tighten(limits.cpus, v2[0] / v2[1]);
   const auto quota = numbers_in(folder + "/cpu.cfs_quota_us"), period = numbers_in(folder + "/cpu.cfs_period_us");
   if (!quota.empty() && quota[0] > 0 && !period.empty() && period[0] > 0) tighten(limits.cpus, quota[0] / period[0]);
-  for (const char* name : {"/memory.max", "/memory.limit_in_bytes"})
-    if (const auto bytes = numbers_in(folder + name); !bytes.empty() && bytes[0] < kUnlimited)
-      tighten(limits.memory_bytes, static_cast<uint64_t>(bytes[0]));
+  constexpr std::pair<const char*, const char*> kMemory[] = {{"/memory.max", "/memory.current"},
+                                                             {"/memory.limit_in_bytes", "/memory.usage_in_bytes"}};
+  for (const auto& [limit, usage] : kMemory) {
+    const auto bytes = numbers_in(folder + limit), used = numbers_in(folder + usage);
+    if (bytes.empty() || bytes[0] >= kUnlimited) continue;
+    tighten(limits.memory_bytes, static_cast<uint64_t>(bytes[0]));
+    if (!used.empty()) tighten(limits.memory_left_bytes, static_cast<uint64_t>(std::max(0.0, bytes[0] - used[0])));
+  }
 }
 
 void read_up_to_root(const std::string& mount, std::string path, CgroupLimits& limits) {

@@ -9,6 +9,7 @@ namespace hearth {
 struct CgroupLimits {
   std::optional<double> cpus;            // quota over period
   std::optional<uint64_t> memory_bytes;
+  std::optional<uint64_t> memory_left_bytes;  // the least that a group may still take, now
 };
 
 // `root` is put before /proc/self/cgroup and /sys/fs/cgroup: tests bring file trees of their own. Absent files and "max"

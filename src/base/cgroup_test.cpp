@@ -39,9 +39,11 @@ TEST_F(Tree, VersionTwoTakesTheTightestUpToTheRoot) {
   file("sys/fs/cgroup/a/b/cpu.max", "max 100000");
   file("sys/fs/cgroup/a/cpu.max", "250000 100000");
   file("sys/fs/cgroup/a/b/memory.max", "4096000");
+  file("sys/fs/cgroup/a/b/memory.current", "96000");
   file("sys/fs/cgroup/a/memory.max", "max");
   EXPECT_EQ(limits().cpus, 2.5);
   EXPECT_EQ(limits().memory_bytes, 4096000u);
+  EXPECT_EQ(limits().memory_left_bytes, 4000000u);
 }
 
 TEST_F(Tree, VersionTwoInANamespaceIsTheRoot) {

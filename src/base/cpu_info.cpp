@@ -122,13 +122,11 @@ uint64_t total_memory_bytes() {
 }
 
 uint64_t available_memory_bytes() {
-  double available = static_cast<double>(total_memory_bytes());
+  uint64_t available = total_memory_bytes();
   std::ifstream file("/proc/meminfo");
   for (std::string word; file >> word;)
-    if (double kilobytes = 0; word == "MemAvailable:" && file >> kilobytes) available = std::min(available, kilobytes * 1024);
-  const double limit = number_in("/sys/fs/cgroup/memory.max", 0), used = number_in("/sys/fs/cgroup/memory.current", 0);
-  if (limit > 0) available = std::min(available, std::max(0.0, limit - used));
-  return static_cast<uint64_t>(available);
+    if (uint64_t kilobytes = 0; word == "MemAvailable:" && file >> kilobytes) available = std::min(available, kilobytes * 1024);
+  return std::min(available, cgroup_limits().memory_left_bytes.value_or(available));
 }
 
 uint64_t resident_memory_bytes() {
