@@ -100,7 +100,7 @@ TEST(NodeQueues, EveryChunkIsTakenOnce) {
 TEST(ThreadPool, AtStartRunsOncePerOwnThread) {
   std::vector<std::atomic<int>> started(4);
   {
-    ThreadPool pool(4, [&](unsigned worker) { ++started[worker]; });
+    ThreadPool pool(4, nullptr, [&](unsigned worker) { ++started[worker]; });
     pool.parallel(64, [](size_t, unsigned) {});
   }
   EXPECT_EQ(started[0], 0);  // the caller's
