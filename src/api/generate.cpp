@@ -6,6 +6,7 @@
 #include "api/errors.h"
 #include "api/http/access.h"
 #include "api/http/sse.h"
+#include "api/traces/request_trace.h"
 #include "base/log.h"
 #include "service/overflow.h"
 
@@ -22,9 +23,9 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 class Answer : public std::enable_shared_from_this<Answer> {
  public:
   Answer(Services& services, service::ModelLease model, std::unique_ptr<Encoder> encoder, std::shared_ptr<ResponseWriter> writer,
-         bool is_stream, uint32_t choices, Clock::time_point begin)
+         std::shared_ptr<RequestTrace> trace, bool is_stream, uint32_t choices, Clock::time_point begin)
       : services_(services), model_(std::move(model)), encoder_(std::move(encoder)), writer_(std::move(writer)),
-        is_stream_(is_stream), open_(choices), begin_(begin) {}
+        trace_(std::move(trace)), is_stream_(is_stream), open_(choices), begin_(begin) {}
 
   // A prompt to be continued `choices` times.
   struct Ask {
@@ -57,6 +58,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   std::mutex mutex_;  // guards what follows
   const std::unique_ptr<Encoder> encoder_;
   const std::shared_ptr<ResponseWriter> writer_;
+  const std::shared_ptr<RequestTrace> trace_;
   const bool is_stream_;
   bool is_over_ = false;  // nothing more is said to the client
   uint32_t open_;         // choices without an end
@@ -89,6 +91,7 @@ class Receiver final : public service::EventReceiver {
 
 void Answer::submit(const std::vector<Ask>& asks, uint32_t choices) {
   const std::lock_guard lock(mutex_);
+  trace_->submitted(choices);
   uint32_t next = 0;
   for (const Ask& ask : asks) {
     std::vector<std::shared_ptr<service::EventReceiver>> receivers;
@@ -112,6 +115,7 @@ void Answer::submit(const std::vector<Ask>& asks, uint32_t choices) {
 void Answer::fail(const Error& error) {
   is_over_ = true;
   cancel_all();
+  trace_->failed(error);
   writer_->send(error_response(error));
 }
 
@@ -122,6 +126,7 @@ void Answer::cancel_all() {
 
 void Answer::on_end(uint32_t choice, const Result<service::Outcome>& outcome) {
   const std::lock_guard lock(mutex_);
+  trace_->ended(choice, outcome);
   --open_;
   if (is_over_) return;
   if (!outcome) {
@@ -154,7 +159,8 @@ Result<service::Prompt> prepare(Services& services, const service::ServedModel& 
 }
 
 Result<void> start(const Protocol& protocol, Services& services, Call call, const service::ModelLease& model,
-                   const Request& request, std::shared_ptr<ResponseWriter> writer, Clock::time_point begin) {
+                   const Request& request, std::shared_ptr<ResponseWriter> writer, std::shared_ptr<RequestTrace> trace,
+                   Clock::time_point begin) {
   AnswerFacts facts{.id = request.id, .model = model->name(), .created = static_cast<int64_t>(std::time(nullptr)),
                     .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .is_stream = call.is_stream, .wants_usage = call.wants_usage};
   std::vector<Answer::Ask> asks;
@@ -164,20 +170,27 @@ Result<void> start(const Protocol& protocol, Services& services, Call call, cons
                     std::visit([](const auto& asked) { return asked.generation; }, ask)});
     asks.back().options.key = client_key(request);
   }
-  const auto answer = std::make_shared<Answer>(services, model, protocol.encoder(facts), std::move(writer), call.is_stream,
-                                               facts.asks * facts.choices, begin);
+  const auto answer = std::make_shared<Answer>(services, model, protocol.encoder(facts), std::move(writer), std::move(trace),
+                                               call.is_stream, facts.asks * facts.choices, begin);
   answer->submit(asks, call.choices);
   return {};
 }
 
-Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& services, const Request& request) {
+bool is_chat(const Call& call) {
+  return !call.asks.empty() && std::holds_alternative<service::ChatRequest>(call.asks[0]);
+}
+
+Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& services, const Request& request,
+                                           RequestTrace& trace) {
   auto body = Json::parse(request.body);
   if (!body) return fail(ErrorCode::kInvalidArgument, "the body is no JSON: {}", body.error().text());
   if (body->has("model") && !body->find("model")->is_string() && !body->find("model")->is_null())
     return Failure(Error{ErrorCode::kInvalidArgument, fmt::format("model is {}; it must be a string", body->find("model")->type_name()), "model"});
+  trace.asks_for(body->text_or("model", ""));
   HEARTH_TRY(name, services.library.resolve(body->text_or("model", "")));
   HEARTH_TRY(defaults, services.library.defaults(name));
   HEARTH_TRY(call, protocol.parse(*body, defaults));
+  trace.runs(is_chat(call) ? "chat" : "text_completion", name);
   for (const auto& field : call.unknown) log::debug("request {}: the field {} is unknown and without effect", request.id, field);
   return std::pair(std::move(name), std::move(call));
 }
@@ -187,14 +200,19 @@ Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& s
 void generate(const Protocol& protocol, Services& services, std::shared_ptr<const Request> request,
               std::shared_ptr<ResponseWriter> writer) {
   const auto begin = Clock::now();
-  services.server.work([&protocol, &services, request = std::move(request), writer = std::move(writer), begin] {
-    auto parsed = parse(protocol, services, *request);
-    if (!parsed) return writer->send(error_response(parsed.error()));
+  const auto trace = std::make_shared<RequestTrace>(services.traces, *request);
+  services.server.work([&protocol, &services, request = std::move(request), writer = std::move(writer), trace, begin] {
+    const auto refuse = [writer, trace](const Error& error) {
+      trace->failed(error);
+      writer->send(error_response(error));
+    };
+    auto parsed = parse(protocol, services, *request, *trace);
+    if (!parsed) return refuse(parsed.error());
     auto& [name, call] = *parsed;
-    services.library.acquire(name, [&protocol, &services, call = std::move(call), request, writer, begin](Result<service::ModelLease> model) {
-      if (!model) return writer->send(error_response(model.error()));
-      const auto started = start(protocol, services, call, *model, *request, writer, begin);
-      if (!started) writer->send(error_response(started.error()));
+    services.library.acquire(name, [&protocol, &services, call = std::move(call), request, writer, trace, begin, refuse](Result<service::ModelLease> model) {
+      if (!model) return refuse(model.error());
+      const auto started = start(protocol, services, call, *model, *request, writer, trace, begin);
+      if (!started) refuse(started.error());
     });
   });
 }

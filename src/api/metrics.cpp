@@ -131,6 +131,8 @@ static void write_engine(std::string& out, const engine::EngineStats& stats, con
   const uint32_t free = load.pages - load.used_pages - load.kept_pages;
   for (const auto& [kind, pages] : {std::pair("used", load.used_pages), std::pair("kept", load.kept_pages), std::pair("free", free)})
     write_value(out, prefix, "kv_pages", fmt::format("{},kind=\"{}\"", labels, kind), pages);
+  write("engine_prompt_tokens_total", "counter", "Tokens of prompts computed so far, again after a preemption included.", stats.prompt_tokens);
+  write("engine_generation_tokens_total", "counter", "Tokens generated so far, those of running requests included.", stats.generated_tokens);
 }
 
 // The format wants one head per name, followed by the samples of all models.

@@ -10,6 +10,8 @@
 
 namespace hearth::api {
 
+class Exporter;  // traces/exporter.h
+
 enum class Overflow : uint8_t { kRefuse, kTruncateOldestTurns };  // of a conversation longer than the context
 
 struct Services {
@@ -19,6 +21,7 @@ struct Services {
   Overflow overflow = Overflow::kRefuse;
   std::atomic<bool> is_draining{false};
   std::string version = {};
+  Exporter* traces = nullptr;  // null: requests are not traced
 };
 
 // The routes of protocols.def over these services, which must outlive the router.

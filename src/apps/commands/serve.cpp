@@ -1,7 +1,11 @@
 // hearth serve: models over HTTP.
+#include <cstdlib>
+
 #include "api/services.h"
+#include "api/traces/exporter.h"
 #include "apps/command.h"
 #include "base/file.h"
+#include "base/http_client.h"
 #include "base/log.h"
 #include "base/size_text.h"
 #include "service/generation_options.h"
@@ -22,7 +26,7 @@ struct ServeOptions {
   uint32_t parallel = 4, queue = 256;
   double max_itl = 0.2;
   std::string kv_memory, swap_memory, prefix_cache_dir, prefix_cache_size = "16GiB", policy = "fcfs";
-  std::string overflow = "refuse", log_format = "text";
+  std::string overflow = "refuse", log_format = "text", otlp_endpoint;
   service::ModelOptions model;
   service::GenerationOptions generation;
 };
@@ -58,6 +62,8 @@ void visit_options(options::OptionList& v, ServeOptions& o) {
   v("overflow", o.overflow, "what becomes of a conversation longer than the context", one_of({"refuse", "truncate-oldest-turns"}));
   v("drain-timeout", o.drain_seconds, "seconds that running answers get when the server is told to stop", in_range(0, 86400));
   v("log-format", o.log_format, "how log lines are written", one_of({"text", "json"}));
+  v("otlp-endpoint", o.otlp_endpoint, "send a trace of each request to this OpenTelemetry collector",
+    any().named("URL").or_else("$OTEL_EXPORTER_OTLP_ENDPOINT"));
   visit(v, o.model);
   visit(v, o.generation);
 }
@@ -88,9 +94,10 @@ class Serve final : public Command {
     log::set_format(options_.log_format == "json" ? log::Format::kJson : log::Format::kText);
     HEARTH_TRY(library_options, library_options(call.options));
     api::Metrics metrics;
+    HEARTH_TRY(traces, exporter(call.console));
     HEARTH_TRY(server, api::Server::listen(server_options(metrics)));
     HEARTH_TRY(library, service::ModelLibrary::open(std::move(library_options), call.arguments));
-    return serve(call, access, *server, *library, metrics);
+    return serve(call, access, *server, *library, metrics, traces.get());
   }
 
  private:
@@ -121,6 +128,21 @@ class Serve final : public Command {
     return out;
   }
 
+  // Where traces go, or null. The variables are those that every program with OpenTelemetry reads.
+  Result<std::unique_ptr<api::Exporter>> exporter(const Console& console) const {
+    const auto variable = [](const char* name) -> std::string {
+      const char* value = std::getenv(name);
+      return value == nullptr ? "" : value;
+    };
+    const std::string base = options_.otlp_endpoint.empty() ? variable("OTEL_EXPORTER_OTLP_ENDPOINT") : options_.otlp_endpoint;
+    if (base.empty()) return nullptr;
+    HEARTH_TRY_VOID(http::check_url(base));
+    api::ExporterOptions out{.url = api::traces_url(base), .version = HEARTH_VERSION};
+    if (const std::string service = variable("OTEL_SERVICE_NAME"); !service.empty()) out.service = service;
+    console.note(fmt::format("traces go to {}", out.url));
+    return std::make_unique<api::Exporter>(std::move(out));
+  }
+
   Result<service::LibraryOptions> library_options(options::OptionList& given) const {
     service::LibraryOptions out;
     out.model = options_.model;
@@ -149,8 +171,8 @@ class Serve final : public Command {
   }
 
   Result<void> serve(const Invocation& call, const api::AccessOptions& access, api::Server& server, service::ModelLibrary& library,
-                     api::Metrics& metrics) {
-    api::Services services{.library = library, .metrics = metrics, .server = server};
+                     api::Metrics& metrics, api::Exporter* traces) {
+    api::Services services{.library = library, .metrics = metrics, .server = server, .traces = traces};
     if (options_.overflow == "truncate-oldest-turns") services.overflow = api::Overflow::kTruncateOldestTurns;
     const api::Router router = make_router(access, services);
     library.on_loaded = [&](const service::ServedModel& model) { announce(call.console, server, model); };
