@@ -69,7 +69,8 @@ KnownNames known_names() {
   for (const CommandFacts* facts : commands()) {
     CommonOptions common;
     const auto command = facts->make();
-    for (const auto& option : option_list(*command, common).all()) {
+    const options::OptionList list = option_list(*command, common);
+    for (const auto& option : list.all()) {
       if (!option.traits.persistent) continue;
       variables.insert(option.variable());
       keys.insert(option.key());
