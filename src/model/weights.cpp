@@ -88,12 +88,14 @@ Result<WeightPtr> Weights::pack(std::span<const ops::WeightSource> sources) {
 Result<void> Weights::finish(const std::function<void(uint64_t done, uint64_t total)>& progress, ops::ImageStore* kept) {
   HEARTH_TRY_VOID(status());
   ops::PackEvents events{.packed = [&](std::span<const std::byte> packed) { release(packed); }, .progress = {}};
-  if (progress) events.progress = [&](uint64_t done) { progress(done, source_bytes_); };
+  const uint64_t total = decoded_bytes_ + source_bytes_;  // vectors are decoded by now
+  if (progress) events.progress = [&](uint64_t done) { progress(decoded_bytes_ + std::min(done, source_bytes_), total); };
   {
     std::optional<ReadAhead> ahead;
     if (kept == nullptr) ahead.emplace(files_, std::vector<const TensorInfo*>{used_.begin(), used_.end()});
     HEARTH_TRY_VOID(packing_->run(events, kept));
   }
+  if (progress) progress(total, total);
   for (const auto& file : files_.files()) file->release(0, file->size());  // what the pieces left at their edges
   return {};
 }
@@ -169,6 +171,7 @@ Result<Vector> Weights::decode(std::span<const Part> parts, float offset) {
       return fail(ErrorCode::kUnsupported, "tensor {}: {} values cannot be stored as {}", part.name, part.rows,
                   format.name);
     format.decode(bytes.data(), part.rows / format.block_values, out);
+    decoded_bytes_ += bytes.size();
     for (uint64_t i = 0; i < part.rows; ++i) out[i] += offset;
     out += part.rows;
   }

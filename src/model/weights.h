@@ -91,7 +91,7 @@ class Weights {
   const Reading reading_;
   const std::unique_ptr<ops::Packing> packing_;
   std::set<const checkpoint::TensorInfo*> used_;
-  uint64_t source_bytes_ = 0, vector_bytes_ = 0;
+  uint64_t source_bytes_ = 0, decoded_bytes_ = 0, vector_bytes_ = 0;  // of the files: packed, decoded; of vectors in memory
   std::optional<Error> error_;
 };
 

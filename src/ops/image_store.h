@@ -1,6 +1,6 @@
 #pragma once
 // Packed weights kept between runs of the program. A packing offers its finished memory as one image and, next time, asks
-// for it before it packs. Implementations know where images lie (service/pack_cache.h) and nothing of what is in them.
+// for it before it packs. Implementations know where images lie (service/packs/pack_cache.h) and nothing of what is in them.
 #include <cstddef>
 #include <cstdint>
 #include <memory>

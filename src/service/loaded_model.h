@@ -11,7 +11,7 @@
 #include "model/model.h"
 #include "ops/backend.h"
 #include "service/model_files.h"
-#include "service/pack_cache.h"
+#include "service/packs/pack_cache.h"
 
 namespace hearth::service {
 

@@ -225,6 +225,7 @@ TEST(Packing, OtherShapesAskForOtherImages) {
 TEST(Packing, LayoutsHaveNamesOfTheirOwn) {
   std::map<uint64_t, std::string_view> names;
   for (const quant::Format& format : quant::formats()) {
+    if (packer_of(format).stored) continue;  // their rows are copied, whatever the format
     const auto [other, fresh] = names.emplace(layout_fingerprint(format), format.name);
     EXPECT_TRUE(fresh) << format.name << " and " << other->second;
     EXPECT_EQ(layout_fingerprint(format), layout_fingerprint(format));

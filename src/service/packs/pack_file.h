@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "ops/image_store.h"
-#include "service/model_identity.h"
+#include "service/packs/model_identity.h"
 
 namespace hearth::service {
 

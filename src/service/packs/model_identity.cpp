@@ -1,4 +1,4 @@
-#include "service/model_identity.h"
+#include "service/packs/model_identity.h"
 
 #include <sys/stat.h>
 

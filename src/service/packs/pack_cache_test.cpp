@@ -1,5 +1,5 @@
 // The pack cache: what is kept is found again bit for bit, or not at all; the disk may be full, read-only or shared.
-#include "service/pack_cache.h"
+#include "service/packs/pack_cache.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "checkpoint/gguf_writer.h"
-#include "service/pack_file.h"
+#include "service/packs/pack_file.h"
 
 namespace hearth::service {
 namespace {

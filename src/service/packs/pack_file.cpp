@@ -1,4 +1,4 @@
-#include "service/pack_file.h"
+#include "service/packs/pack_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -11,7 +11,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "ops/image_store.h"
-#include "service/model_identity.h"
+#include "service/packs/model_identity.h"
 
 namespace hearth::service {
 

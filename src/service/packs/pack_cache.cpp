@@ -1,4 +1,4 @@
-#include "service/pack_cache.h"
+#include "service/packs/pack_cache.h"
 
 #include <sched.h>
 #include <sys/syscall.h>
@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/options/sources.h"
-#include "service/pack_file.h"
+#include "service/packs/pack_file.h"
 
 namespace hearth::service {
 
