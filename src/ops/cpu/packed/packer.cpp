@@ -67,10 +67,16 @@ void read_float_row(const quant::Format&, const std::byte* panel, uint32_t row, 
   for (uint32_t i = 0; i < columns; ++i) out[i] = packed[i].values[row];
 }
 
+// Two inputs are one word: pairs turn as floats do. An odd last input, which no real model has, goes value by value.
 void pack_bf16(const WeightSource& part, uint32_t panel, std::byte* out) {
+  if (part.columns % 2 == 0) {
+    WeightSource words = part;
+    words.columns /= 2;
+    return pack_floats<float>(words, panel, out);
+  }
   auto* packed = reinterpret_cast<Bf16Pair*>(out);
   const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
-  if (rows < kPanelRows || part.columns % 2 != 0) std::memset(out, 0, packed_panel_bytes<Bf16Pair>(part));
+  std::memset(out, 0, packed_panel_bytes<Bf16Pair>(part));
   for (uint32_t r = 0; r < rows; ++r) {
     const std::byte* row = part.bytes.data() + size_t{first_row + r} * part.columns * sizeof(Bf16);
     for (uint32_t i = 0; i < part.columns; ++i) std::memcpy(&packed[i / 2].values[r][i % 2], row + i * sizeof(Bf16), sizeof(Bf16));
