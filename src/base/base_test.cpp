@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <numeric>
@@ -62,6 +63,21 @@ TEST(Metadata, ConvertsOnlyWhereNothingIsLost) {
   EXPECT_EQ(meta.integer("b").error().message, "metadata key 'b' is a number; it must be an integer");
   EXPECT_EQ(meta.integer_or("missing", 3), 3);
   EXPECT_FALSE(meta.boolean("c"));
+}
+
+// More threads than processors, calls too short for all to join: what is counted is what was asked for.
+TEST(ThreadPool, ManyShortCalls) {
+  ThreadPool pool(5);
+  std::vector<uint32_t> counts(7);
+  for (uint32_t call = 0; call < 20000; ++call) {
+    const size_t chunks = call % 8;
+    pool.parallel(chunks, [&](size_t c, unsigned worker) {
+      ASSERT_LT(worker, 5u);
+      ++counts[c];  // no atomic: a chunk has one worker, and calls follow each other
+    });
+    if (call % 1000 == 0) ::usleep(300);  // long enough for workers to park
+  }
+  for (size_t c = 0; c < counts.size(); ++c) EXPECT_EQ(counts[c], 2500u * (7 - c)) << c;
 }
 
 TEST(ThreadPool, EveryChunkOnce) {
