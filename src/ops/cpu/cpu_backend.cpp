@@ -22,7 +22,7 @@ class CpuBackend final : public Backend {
         pool_(threads, trace, [this](unsigned worker) {
           if (placement_.nodes > 1) bind_to_node(topology_, placement_.node_of_worker[worker]);
         }),
-        workers_{kernels, pool_} {}
+        workers_{kernels, pool_, placement_} {}
 
   std::string_view name() const override { return "cpu"; }
   std::string summary() const override {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/node_queues.h"
 
 namespace hearth::ops::cpu {
 
@@ -35,7 +36,20 @@ void Multiplier::multiply(ConstMatrix x, std::span<const Product> products) {
     for (const auto& part : product.weight->parts()) prepare(x, *part.packer);
   }
   plan_chunks(products);
-  workers_.pool.parallel(chunks_.size(), [&](size_t c, unsigned worker) { run(chunks_[c], x, of_worker_[worker]); });
+  share(x);
+}
+
+// Each call of the body takes one chunk. On several memory nodes it is one that lies beside the worker, as long as there is one.
+void Multiplier::share(ConstMatrix x) {
+  const Placement& placement = workers_.placement;
+  if (placement.nodes == 1)
+    return workers_.pool.parallel(chunks_.size(), [&](size_t c, unsigned worker) { run(chunks_[c], x, of_worker_[worker]); });
+  std::vector<uint32_t> nodes;
+  for (const Chunk& chunk : chunks_) nodes.push_back(placement.node_of(chunk.first_panel, chunk.part->panels()));
+  NodeQueues queues(placement, nodes);
+  workers_.pool.parallel(chunks_.size(), [&](size_t, unsigned worker) {
+    if (const auto c = queues.any(worker)) run(chunks_[*c], x, of_worker_[worker]);
+  });
 }
 
 bool Multiplier::reads_bf16(const Packer& packer) const {

@@ -42,6 +42,7 @@ class Multiplier {
   bool reads_bf16(const Packer& packer) const;
   void prepare(ConstMatrix x, const Packer& packer);  // fills the kind of records that the packer's layout reads, unless they hold x
   void point(PanelProduct& task, const Packer& packer, uint32_t row) const;  // at x's records from `row` on
+  void share(ConstMatrix x);  // the chunks, among all workers
   void plan_chunks(std::span<const Product> products);
   void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);

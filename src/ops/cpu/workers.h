@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "base/topology.h"
 #include "ops/cpu/kernel_table.h"
 
 namespace hearth::ops::cpu {
@@ -24,6 +25,7 @@ class Scratch {
 struct Workers {
   const KernelTable& kernels;
   ThreadPool& pool;
+  const Placement& placement;  // of the pool's threads
 
   // Calls body(first, end) over [0, rows), on one thread while the work is too small to share.
   template <class Body>

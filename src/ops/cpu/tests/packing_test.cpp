@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "ops/cpu/packed/code_plane.h"
 #include "ops/cpu/packed/packer.h"
+#include "ops/cpu/matmul.h"
 #include "ops/cpu/packing.h"
 #include "ops/cpu/tests/samples.h"
 #include "runner/shared_data.h"
@@ -249,6 +250,17 @@ TEST(Packing, TwoMemoryNodesGiveTheSameBits) {
     }
     ASSERT_TRUE(packing->run({}, nullptr).has_value());
     expect_same_bits(expected, all_rows(*backend, weights), std::to_string(threads) + " workers");
+
+    const Workers workers{*usable_tables().front(), pool, placement};
+    Multiplier multiplier(workers);
+    for (const auto& weight : weights) {
+      const std::vector<float> x = normals(size_t{3} * weight->columns, 4);
+      std::vector<float> on_two(size_t{3} * weight->rows, -1), on_one(on_two.size(), -2);
+      const Product product{&packed(*weight), 0, 3, view(on_two, 3)};
+      multiplier.multiply(view(x, 3), {&product, 1});
+      backend->matmul(*weight, view(x, 3), view(on_one, 3), {});
+      expect_same_bits(on_one, on_two, std::string(weight->format_name) + " product");
+    }
   }
 }
 
