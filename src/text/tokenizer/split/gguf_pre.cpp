@@ -64,7 +64,7 @@ std::span<const GgufPre> gguf_pre_tokenizers() {
   static const GgufPre kTable[] = {
       {.names = {"default"}, .patterns = {kPunctuation, kGpt2, kDigits, kThreeDigits}},
       {.names = {"gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat", "a.x-4.0", "mellum", "modern-bert", "exaone4",
-                 "mpt", "olmo", "jais", "trillion", "granite-docling"}, .patterns = {kGpt2}},
+                 "mpt", "olmo", "jais", "trillion", "granite", "granite-docling"}, .patterns = {kGpt2}},
       {.names = {"roberta-bpe", "jina-v1-en", "jina-v2-code"}, .patterns = {kGpt2}, .adds_sep = true},
       {.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"},
        .patterns = {kLlama3}, .ignore_merges = true, .adds_bos = true},
@@ -96,7 +96,7 @@ std::span<const GgufPre> gguf_pre_tokenizers() {
       {.names = {"exaone-moe"}, .patterns = {kExaoneMoe}},
       {.names = {"chameleon"}, .patterns = {"<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", "([\\t\\n]|    |  )", kDigit, R"([\p{P}!-/:-@\[-`{-~])", kGpt2},
        .adds_bos = true},
-      {.names = {"gemma4", "sarvam-moe", "granite-embed-multi-311m"}, .adds_bos = true, .spells_text = true},
+      {.names = {"gemma4", "gemma-4", "sarvam-moe", "granite-embed-multi-311m"}, .adds_bos = true, .spells_text = true},
   };
   // clang-format on
   return kTable;

@@ -10,7 +10,7 @@
 namespace hearth::text {
 
 struct GgufPre {
-  static constexpr size_t kMaxNames = 16, kMaxPatterns = 7;
+  static constexpr size_t kMaxNames = 20, kMaxPatterns = 7;
   std::string_view names[kMaxNames] = {};        // the first is canonical
   std::string_view patterns[kMaxPatterns] = {};  // applied one after the other, each isolating its matches
   bool ignore_merges = false;                    // a whole word in the vocabulary is one token
