@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/hash.h"
 
@@ -31,20 +32,6 @@ uint64_t self_hash(Header header, std::span<const uint64_t> pieces) {
   header.self = 0;
   return hash_bytes(std::as_bytes(pieces), hash_bytes(std::as_bytes(std::span(&header, 1))));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
