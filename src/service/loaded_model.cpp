@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "ops/cpu/cpu_backend.h"
 #include "ops/reference/reference_backend.h"
 #include "ops/traced_backend.h"
+#include "service/packs/model_identity.h"
 
 namespace hearth::service {
 
@@ -48,16 +48,12 @@ Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) 
   return backend;
 }
 
-// What decides the bits of a cached page beside its tokens: the weights, told by their files, and the kernels.
+// What decides the bits of a cached page beside its tokens: the weights and the kernels.
 static std::string page_identity(const checkpoint::Checkpoint& weights, const ops::Backend& backend) {
-  std::string text = backend.summary();
-  text.resize(std::min(text.size(), text.rfind(", ")));  // the number of threads changes no bit
-  for (const auto& file : weights.files()) {
-    std::error_code unknown;
-    const auto written = std::filesystem::last_write_time(std::string(file->name()), unknown).time_since_epoch().count();
-    text += fmt::format("\n{} {} {}", file->name(), file->size(), written);
-  }
-  return text;
+  std::string kernels = backend.summary();
+  kernels.resize(std::min(kernels.size(), kernels.rfind(", ")));  // the number of threads changes no bit
+  const ModelIdentity identity = identify(weights);
+  return fmt::format("{}\n{:016x} {:016x}", kernels, identity.key, identity.stamp);
 }
 
 Result<engine::EngineOptions> with_model_options(engine::EngineOptions engine_options, const ModelOptions& options) {
