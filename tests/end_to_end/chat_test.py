@@ -100,10 +100,9 @@ class Chat(Case):
         self.assertEqual(chat.exit_code(), 0)
 
     def test_ctrl_c_stops_the_answer_and_keeps_the_chat(self):
-        chat = self.start("--ignore-end", "--backend", "reference", "--prefill-chunk", "4")
+        chat = self.start("--temperature", "0", "--ignore-end", "--backend", "reference", "--prefill-chunk", "4")
         chat.type("Tell me a story\n")
-        while not re.search(r"story\n(?!Tell)\S.{8}", chat.seen):  # the answer runs
-            self.assertTrue(chat.read(60))
+        chat.wait_for("Anna, you can go")  # the answer runs
         chat.type(CTRL_C)
         self.assertIn("note: interrupted", chat.wait_for(">>> "))
         self.assertIn("messages   2", chat.ask("/show"))
