@@ -338,13 +338,17 @@ void LocalEngine::choose(Sequence& sequence, std::span<const float> logits) {
   else if (sequence.known() == context_) finish(sequence, FinishReason::kContext);
 }
 
+// Who hears of the end and then asks for the figures finds the request ended in them.
 void LocalEngine::finish(Sequence& sequence, FinishReason reason, Error error) {
   scheduler_.remove(sequence);
   Finish finish = sequence.finish(reason);
   finish.error = std::move(error);
   meter_.finished(sequence.request(), finish);
-  sequence.sink().on_finish(finish);
-  std::erase_if(sequences_, [&](const auto& owned) { return owned.get() == &sequence; });
+  const auto place = std::ranges::find(sequences_, &sequence, &std::unique_ptr<Sequence>::get);
+  const std::unique_ptr<Sequence> ended = std::move(*place);
+  sequences_.erase(place);
+  publish_stats();
+  ended->sink().on_finish(finish);
 }
 
 EngineLoad LocalEngine::load() const {
