@@ -3,8 +3,8 @@
 
     tools/random_model.py GEOMETRY OUT.gguf --format Q4_K_M [--layers N]
 
-GEOMETRY is a name below (qwen3-0.6b, qwen3-4b, llama-3.2-1b, moe-64x8) or the Hugging Face config.json of a llama, mistral, qwen2,
-qwen3 or qwen3_moe model. Weights are random bits under scales that give them a standard deviation near 0.02, so arithmetic takes
+GEOMETRY is a name below (qwen3-0.6b, qwen3-4b, llama-3.2-1b, moe-64x8, lfm2-350m) or the Hugging Face config.json of a llama,
+mistral, qwen2, qwen3, qwen3_moe or lfm2 model. Weights are random bits under scales that give them a standard deviation near 0.02, so arithmetic takes
 the time that trained weights take. One pool of random blocks per format is written again and again from other places: a file
 is made at the speed of the disk. The vocabulary is byte-level BPE of the model's size, made up of letters. Needs Python alone;
 the same arguments give the same file.
@@ -28,6 +28,9 @@ GEOMETRIES = {
     "moe-64x8": dict(model_type="qwen3_moe", hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, num_key_value_heads=8,
                      head_dim=128, intermediate_size=3072, moe_intermediate_size=768, num_experts=64, num_experts_per_tok=8,
                      vocab_size=151936, tie_word_embeddings=True, rms_norm_eps=1e-6, rope_theta=1e6, max_position_embeddings=40960),
+    "lfm2-350m": dict(model_type="lfm2", hidden_size=1024, num_hidden_layers=16, num_attention_heads=16, num_key_value_heads=8,
+                      intermediate_size=4608, block_auto_adjust_ff_dim=False, full_attn_idxs=[2, 5, 8, 10, 12, 14], conv_L_cache=3,
+                      vocab_size=65536, tie_word_embeddings=True, norm_eps=1e-5, rope_theta=1e6, max_position_embeddings=128000),
 }
 
 # Name: GGUF number, weights and bytes of a block, and its scales: (offset, struct code, value for a deviation near 0.02).
@@ -175,20 +178,40 @@ def sensitive(layer, layers):
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
+def attends(config, layer):
+    """Whether a layer mixes by attention; lfm2's others are short convolutions."""
+    if "layer_types" in config:
+        return config["layer_types"][layer] != "conv"
+    return layer in config.get("full_attn_idxs", [layer])
+
+
+def hidden_size(config):
+    """Of the feed-forward; lfm2 counts it as for one matrix less, in steps."""
+    hidden = config["intermediate_size"]
+    if config["model_type"] != "lfm2" or not config.get("block_auto_adjust_ff_dim", True):
+        return hidden
+    step = config.get("block_multiple_of", 256)
+    return -(-int(config.get("block_ffn_dim_multiplier", 1) * (2 * hidden // 3)) // step) * step
+
+
 def describe(gguf, config, arch, layers):
     c = config
     heads = c["num_attention_heads"]
+    kv_heads = c.get("num_key_value_heads", heads)
     head_dim = c.get("head_dim") or c["hidden_size"] // heads
     gguf.add("general.architecture", arch)
     gguf.add("general.name", f"random {arch}")
     for key, value in {
         "block_count": layers, "context_length": c["max_position_embeddings"], "embedding_length": c["hidden_size"],
-        "feed_forward_length": c["intermediate_size"], "attention.head_count": heads,
-        "attention.head_count_kv": c.get("num_key_value_heads", heads), "attention.key_length": head_dim,
-        "attention.value_length": head_dim, "attention.layer_norm_rms_epsilon": float(c["rms_norm_eps"]),
+        "feed_forward_length": hidden_size(c), "attention.head_count": heads,
+        "attention.head_count_kv": [kv_heads if attends(c, layer) else 0 for layer in range(layers)] if arch == "lfm2" else kv_heads,
+        "attention.key_length": head_dim, "attention.value_length": head_dim,
+        "attention.layer_norm_rms_epsilon": float(c.get("rms_norm_eps") or c["norm_eps"]),
         "rope.freq_base": float(c.get("rope_theta", 10000)), "vocab_size": c["vocab_size"],
     }.items():
         gguf.add(f"{arch}.{key}", value)
+    if arch == "lfm2":
+        gguf.add("lfm2.shortconv.l_cache", c["conv_L_cache"])
     if arch == "qwen3moe":
         gguf.add("qwen3moe.expert_count", c["num_experts"])
         gguf.add("qwen3moe.expert_used_count", c["num_experts_per_tok"])
@@ -204,34 +227,49 @@ def describe(gguf, config, arch, layers):
     gguf.add("tokenizer.ggml.add_bos_token", False)
 
 
-def add_tensors(gguf, config, arch, layers, mix):
-    main, more, head = mix
+def mixer(config, arch, layer, main, sturdy):
+    """(name, format, shape) of what mixes tokens in a layer."""
     c = config
-    width, heads, hidden = c["hidden_size"], c["num_attention_heads"], c["intermediate_size"]
+    width, heads = c["hidden_size"], c["num_attention_heads"]
+    if not attends(c, layer):
+        return [("shortconv.conv", "F32", c["conv_L_cache"], width), ("shortconv.in_proj", main, width, 3 * width), ("shortconv.out_proj", main, width, width)]
     head_dim = c.get("head_dim") or width // heads
     q, kv = heads * head_dim, c.get("num_key_value_heads", heads) * head_dim
-    tied = c.get("tie_word_embeddings", False)
-    gguf.tensor("token_embd.weight", head if tied else main, width, c["vocab_size"])
+    return [("attn_q", main, width, q), ("attn_k", main, width, kv), ("attn_v", sturdy, width, kv), ("attn_output", main, q, width)]
+
+
+def head_norms(config, arch, layer):
+    if not attends(config, layer) or not (arch.startswith("qwen3") or arch == "lfm2"):
+        return []
+    head_dim = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    return [("attn_q_norm", "F32", head_dim), ("attn_k_norm", "F32", head_dim)]
+
+
+def feed_forward(config, arch, main, sturdy):
+    c = config
+    width, hidden = c["hidden_size"], hidden_size(c)
+    if arch == "qwen3moe":
+        experts, own = c["num_experts"], c["moe_intermediate_size"]
+        return [("ffn_gate_inp", "F32", width, experts), ("ffn_gate_exps", main, width, own, experts), ("ffn_up_exps", main, width, own, experts),
+                ("ffn_down_exps", sturdy, own, width, experts)]
+    return [("ffn_gate", main, width, hidden), ("ffn_up", main, width, hidden), ("ffn_down", sturdy, hidden, width)]
+
+
+def add_tensors(gguf, config, arch, layers, mix):
+    main, more, head = mix
+    width, tied = config["hidden_size"], config.get("tie_word_embeddings", False)
+    gguf.tensor("token_embd.weight", head if tied else main, width, config["vocab_size"])
     if not tied:
-        gguf.tensor("output.weight", head, width, c["vocab_size"])
-    gguf.tensor("output_norm.weight", "F32", width)
+        gguf.tensor("output.weight", head, width, config["vocab_size"])
+    gguf.tensor("token_embd_norm.weight" if arch == "lfm2" else "output_norm.weight", "F32", width)
     for layer in range(layers):
         sturdy = more if sensitive(layer, layers) else main
-        matrices = [("attn_norm", "F32", width), ("attn_q", main, width, q), ("attn_k", main, width, kv),
-                    ("attn_v", sturdy, width, kv), ("attn_output", main, q, width), ("ffn_norm", "F32", width)]
-        if arch.startswith("qwen3"):
-            matrices += [("attn_q_norm", "F32", head_dim), ("attn_k_norm", "F32", head_dim)]
-        if arch == "qwen3moe":
-            experts, own = c["num_experts"], c["moe_intermediate_size"]
-            matrices += [("ffn_gate_inp", "F32", width, experts), ("ffn_gate_exps", main, width, own, experts),
-                         ("ffn_up_exps", main, width, own, experts), ("ffn_down_exps", sturdy, own, width, experts)]
-        else:
-            matrices += [("ffn_gate", main, width, hidden), ("ffn_up", main, width, hidden), ("ffn_down", sturdy, hidden, width)]
+        matrices = [("attn_norm", "F32", width), *mixer(config, arch, layer, main, sturdy), ("ffn_norm", "F32", width),
+                    *head_norms(config, arch, layer), *feed_forward(config, arch, main, sturdy)]
         for name, kind, *shape in matrices:
             gguf.tensor(f"blk.{layer}.{name}.weight", kind, *shape)
-        if arch == "qwen2":
-            for name, count in (("attn_q", q), ("attn_k", kv), ("attn_v", kv)):
-                gguf.tensor(f"blk.{layer}.{name}.bias", "F32", count)
+            if arch == "qwen2" and name in ("attn_q", "attn_k", "attn_v"):
+                gguf.tensor(f"blk.{layer}.{name}.bias", "F32", shape[1])
 
 
 def main():
@@ -249,8 +287,8 @@ def main():
         raise SystemExit(f"{args.geometry} is neither a file nor one of {', '.join(GEOMETRIES)}")
     kind = config.get("model_type")
     arch = {"qwen3_moe": "qwen3moe", "mistral": "llama"}.get(kind, kind)
-    if arch not in ("llama", "qwen2", "qwen3", "qwen3moe"):
-        raise SystemExit(f"model_type '{kind}' is not one of llama, mistral, qwen2, qwen3, qwen3_moe")
+    if arch not in ("llama", "qwen2", "qwen3", "qwen3moe", "lfm2"):
+        raise SystemExit(f"model_type '{kind}' is not one of llama, mistral, qwen2, qwen3, qwen3_moe, lfm2")
     layers = args.layers or config["num_hidden_layers"]
     gguf = Gguf()
     describe(gguf, config, arch, layers)

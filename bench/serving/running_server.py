@@ -2,10 +2,16 @@
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = str(ROOT / "build/release/hearth")
+WORDS = "the of and to in that it was his with as had for you he not be on at by which have from her she this said all".split()
 
 
 def free_port():
@@ -90,6 +96,45 @@ class RunningServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+
+class Prompts:
+    """Texts of about a wanted number of tokens, none of which begins like another."""
+
+    def __init__(self, server):
+        text = " ".join(random.Random(0).choices(WORDS, k=100))
+        _, _, answer = server.post("/v1/completions", {"prompt": text, "max_tokens": 1, "temperature": 0})
+        self.tokens_per_word = answer["usage"]["prompt_tokens"] / 100
+        self.drawn = 0
+
+    def text(self, tokens):
+        self.drawn += 1
+        return " ".join(random.Random(self.drawn).choices(WORDS, k=max(1, round(tokens / self.tokens_per_word))))
+
+
+def start_hearth(model, *options, binary=BINARY):
+    port = free_port()
+    return RunningServer([binary, "serve", model, "--port", str(port), *map(str, options)], port)
+
+
+def table(columns, rows):
+    """Prints Markdown. Texts stand as they are, whole numbers too, others with three figures."""
+    def cell(value):
+        return f"{value:.3g}" if isinstance(value, float) and abs(value) < 100 else f"{value:.0f}" if isinstance(value, float) else str(value)
+    print("\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for row in rows:
+        print("| " + " | ".join(map(cell, row)) + " |", flush=True)
+
+
+class Load:
+    """The load average before and after, which says whether others took part."""
+
+    def __init__(self):
+        self.before = os.getloadavg()[0]
+
+    def tell(self):
+        print(f"\nLoad average {self.before:.1f} before, {os.getloadavg()[0]:.1f} after (one minute, this measurement included); "
+              f"{len(os.sched_getaffinity(0))} processors.", flush=True)
 
 
 def percentile(values, share):

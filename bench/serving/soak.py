@@ -5,7 +5,7 @@ lost or wrong answers, which must be none.
     bench/serving/soak.py MODEL [--minutes 20] [--clients 16] [--binary build/release/hearth]
 
 Before the load, each of a set of requests is answered alone; under load the same request with the same seed must give the
-same text. Ends with one JSON object; the exit status is 1 if an answer was lost or wrong, or if threads or descriptors
+same text. Ends with a Markdown table and one JSON object; the exit status is 1 if an answer was lost or wrong, or if threads or descriptors
 did not come back to where they were.
 """
 import argparse
@@ -15,11 +15,9 @@ import random
 import socket
 import threading
 import time
-from pathlib import Path
 
-from running_server import RunningServer, free_port, percentile
+from running_server import BINARY, Load, percentile, start_hearth, table
 
-ROOT = Path(__file__).resolve().parents[2]
 WORDS = "once upon a time there was little girl who liked to play in the park with her red ball and dog".split()
 
 
@@ -180,6 +178,16 @@ def slope_per_hour(points):
     return 3600 * sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
+def tell(result):
+    for finding in result["findings"]:
+        print(finding)
+    memory, threads, descriptors = result["resident_mib"], result["threads"], result["descriptors"]
+    table(["minutes", "answers right", "wrong", "lost", "other visits", "resident MiB before", "peak", "after", "slope per hour", "threads", "descriptors"],
+          [(result["minutes"], result["visits"].get("right", 0), result["wrong"], result["lost"],
+            sum(n for what, n in result["visits"].items() if what not in ("right", "wrong", "lost")), memory["before"], memory["peak"], memory["after"],
+            memory["slope_per_hour"], *(f"{u['before']} / {u['peak']} / {u['after']}" for u in (threads, descriptors)))])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
@@ -187,10 +195,9 @@ def main():
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--parallel", type=int, default=8)
     parser.add_argument("--kv-memory", default="64MiB", help="small enough that prompts evict each other")
-    parser.add_argument("--binary", default=str(ROOT / "build/release/hearth"))
-    args = parser.parse_args()
-    port = free_port()
-    server = RunningServer([args.binary, "serve", args.model, "--port", str(port), "--parallel", str(args.parallel), "--kv-memory", args.kv_memory], port)
+    parser.add_argument("--binary", default=BINARY)
+    args, load = parser.parse_args(), Load()
+    server = start_hearth(args.model, "--parallel", args.parallel, "--kv-memory", args.kv_memory, binary=args.binary)
     try:
         soak = Soak(server, make_requests(random.Random(1), 40))
         soak.answer_alone()
@@ -205,13 +212,15 @@ def main():
     result = {"minutes": args.minutes, "clients": args.clients, "visits": dict(soak.counts),
               "lost": soak.counts["lost"], "wrong": soak.counts["wrong"],
               "resident_mib": {"before": before["resident_mib"], "peak": max(u["resident_mib"] for _, u in samples), "after": after["resident_mib"],
-                               "slope_per_hour": slope_per_hour(settled) if settled else None},
+                               "slope_per_hour": slope_per_hour(settled) if settled else float("nan")},
               "threads": {"before": before["threads"], "peak": max(u["threads"] for _, u in samples), "after": after["threads"]},
               "descriptors": {"before": before["descriptors"], "peak": max(u["descriptors"] for _, u in samples), "after": after["descriptors"]},
               "first_token_ms": {"p50": 1000 * percentile(soak.first_token, .5), "p99": 1000 * percentile(soak.first_token, .99)},
               "gap_ms": {"p50": 1000 * percentile(soak.gaps, .5), "p99": 1000 * percentile(soak.gaps, .99)},
               "exit_status": status, "findings": soak.findings}
-    print(json.dumps(result, indent=2))
+    tell(result)
+    load.tell()
+    print("\n" + json.dumps(result))
     is_good = not result["lost"] and not result["wrong"] and status == 0 and after["threads"] <= before["threads"] + 2 and after["descriptors"] <= before["descriptors"] + 2
     return 0 if is_good else 1
 
