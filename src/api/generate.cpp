@@ -9,6 +9,7 @@
 #include "api/traces/request_trace.h"
 #include "base/log.h"
 #include "service/overflow.h"
+#include "service/volatile_prefix.h"
 
 namespace hearth::api {
 
@@ -23,9 +24,9 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 class Answer : public std::enable_shared_from_this<Answer> {
  public:
   Answer(Services& services, service::ModelLease model, std::unique_ptr<Encoder> encoder, std::shared_ptr<ResponseWriter> writer,
-         std::shared_ptr<RequestTrace> trace, bool is_stream, uint32_t choices, Clock::time_point begin)
+         std::shared_ptr<RequestTrace> trace, const AnswerFacts& facts, Clock::time_point begin)
       : services_(services), model_(std::move(model)), encoder_(std::move(encoder)), writer_(std::move(writer)),
-        trace_(std::move(trace)), is_stream_(is_stream), open_(choices), begin_(begin) {}
+        trace_(std::move(trace)), id_(facts.id), is_stream_(facts.is_stream), open_(facts.asks * facts.choices), begin_(begin) {}
 
   // A prompt to be continued `choices` times.
   struct Ask {
@@ -52,6 +53,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
  private:
   void fail(const Error& error);
   void cancel_all();
+  void explain(const service::PrefixMiss& miss) const;
 
   Services& services_;
   const service::ModelLease model_;
@@ -59,6 +61,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   const std::unique_ptr<Encoder> encoder_;
   const std::shared_ptr<ResponseWriter> writer_;
   const std::shared_ptr<RequestTrace> trace_;
+  const std::string id_;
   const bool is_stream_;
   bool is_over_ = false;  // nothing more is said to the client
   uint32_t open_;         // choices without an end
@@ -124,9 +127,15 @@ void Answer::cancel_all() {
     if (const auto running = generation.lock()) running->cancel();
 }
 
+void Answer::explain(const service::PrefixMiss& miss) const {
+  log::warn("request {}: its prompt leaves the last one of its key at token {}: after {} came {}, now {}", id_, miss.position,
+            Json(miss.before).dump(), Json(miss.last).dump(), Json(miss.now).dump());
+}
+
 void Answer::on_end(uint32_t choice, const Result<service::Outcome>& outcome) {
   const std::lock_guard lock(mutex_);
   trace_->ended(choice, outcome);
+  if (services_.explains_misses && outcome && outcome->miss) explain(*outcome->miss);
   --open_;
   if (is_over_) return;
   if (!outcome) {
@@ -162,7 +171,8 @@ Result<void> start(const Protocol& protocol, Services& services, Call call, cons
                    const Request& request, std::shared_ptr<ResponseWriter> writer, std::shared_ptr<RequestTrace> trace,
                    Clock::time_point begin) {
   AnswerFacts facts{.id = request.id, .model = model->name(), .created = static_cast<int64_t>(std::time(nullptr)),
-                    .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .is_stream = call.is_stream, .wants_usage = call.wants_usage};
+                    .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .is_stream = call.is_stream,
+                    .wants_usage = call.wants_usage, .explains_miss = call.explains_miss};
   std::vector<Answer::Ask> asks;
   for (const Call::Ask& ask : call.asks) {
     HEARTH_TRY(prompt, prepare(services, *model, ask, facts));
@@ -170,8 +180,7 @@ Result<void> start(const Protocol& protocol, Services& services, Call call, cons
                     std::visit([](const auto& asked) { return asked.generation; }, ask)});
     asks.back().options.key = client_key(request);
   }
-  const auto answer = std::make_shared<Answer>(services, model, protocol.encoder(facts), std::move(writer), std::move(trace),
-                                               call.is_stream, facts.asks * facts.choices, begin);
+  const auto answer = std::make_shared<Answer>(services, model, protocol.encoder(facts), std::move(writer), std::move(trace), facts, begin);
   answer->submit(asks, call.choices);
   return {};
 }
@@ -190,6 +199,9 @@ Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& s
   HEARTH_TRY(name, services.library.resolve(body->text_or("model", "")));
   HEARTH_TRY(defaults, services.library.defaults(name));
   HEARTH_TRY(call, protocol.parse(*body, defaults));
+  if (services.normalizes_prompts)
+    for (Call::Ask& ask : call.asks)
+      if (auto* chat = std::get_if<service::ChatRequest>(&ask)) service::drop_volatile_prefixes(chat->messages);
   trace.runs(is_chat(call) ? "chat" : "text_completion", name);
   for (const auto& field : call.unknown) log::debug("request {}: the field {} is unknown and without effect", request.id, field);
   return std::pair(std::move(name), std::move(call));

@@ -75,7 +75,7 @@ class ChatEncoder final : public Encoder {
     outcomes_[choice] = outcome;
     if (!facts_.is_stream) return "";
     Json chunk = this->chunk(choice, Json::object(), openai_finish_reason(outcome.reason));
-    chunk.set("timings", timings_json(outcome));
+    set_figures(chunk, facts_, {&outcome, 1});
     return sse(chunk.dump());
   }
 
@@ -97,7 +97,7 @@ class ChatEncoder final : public Encoder {
     for (uint32_t i = 0; i < outcomes_.size(); ++i) choices.push(whole_choice(i));
     out.set("choices", std::move(choices));
     out.set("usage", usage_.json());
-    if (!outcomes_.empty()) out.set("timings", timings_json(outcomes_.back()));
+    set_figures(out, facts_, outcomes_);
     if (facts_.dropped_turns > 0) out.set("truncation", truncation_json(facts_));
     return out;
   }

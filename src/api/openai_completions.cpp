@@ -113,7 +113,7 @@ class CompletionEncoder final : public Encoder {
     outcomes_[choice] = outcome;
     if (!facts_.is_stream) return "";
     Json chunk = this->chunk(choice, "", openai_finish_reason(outcome.reason));
-    chunk.set("timings", timings_json(outcome));
+    set_figures(chunk, facts_, {&outcome, 1});
     return sse(chunk.dump());
   }
   std::string end() override {
@@ -129,7 +129,7 @@ class CompletionEncoder final : public Encoder {
     for (uint32_t i = 0; i < outcomes_.size(); ++i) choices.push(choice_json(i, outcomes_[i].text, openai_finish_reason(outcomes_[i].reason)));
     out.set("choices", std::move(choices));
     out.set("usage", usage_.json());
-    if (!outcomes_.empty()) out.set("timings", timings_json(outcomes_.back()));
+    set_figures(out, facts_, outcomes_);
     return out;
   }
 

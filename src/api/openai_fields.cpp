@@ -113,6 +113,7 @@ void read_generation(Fields& fields, service::GenerationOptions& generation) {
 void read_delivery(Fields& fields, Call& call) {
   call.choices = static_cast<uint32_t>(fields.integer("n", 1, kLimits.choices).value_or(1));
   call.is_stream = fields.boolean("stream").value_or(false);
+  call.explains_miss = fields.boolean("explain_prefix_miss").value_or(false);
   if (const Json* options = fields.find("stream_options")) {
     Fields inner(*options, fields.path("stream_options"));
     call.wants_usage = inner.boolean("include_usage").value_or(false);
@@ -138,7 +139,7 @@ std::string_view openai_finish_reason(service::FinishReason reason) {
   return "stop";
 }
 
-Json timings_json(const service::Outcome& outcome) {
+static Json timings_json(const service::Outcome& outcome) {
   const uint32_t prompt = outcome.prompt_tokens - outcome.cached_tokens;
   const auto predicted = static_cast<uint32_t>(outcome.tokens.size());
   const double prompt_ms = outcome.prompt_seconds * 1000, predicted_ms = outcome.generate_seconds * 1000;
@@ -151,6 +152,17 @@ Json timings_json(const service::Outcome& outcome) {
                        {"predicted_ms", predicted_ms},
                        {"predicted_per_token_ms", predicted > 1 ? predicted_ms / (predicted - 1) : 0.0},
                        {"predicted_per_second", outcome.generate_rate()}});
+}
+
+void set_figures(Json& out, const AnswerFacts& facts, std::span<const service::Outcome> outcomes) {
+  if (outcomes.empty()) return;
+  out.set("timings", timings_json(outcomes.back()));
+  if (!facts.explains_miss) return;
+  for (const auto& outcome : outcomes) {
+    if (!outcome.miss) continue;
+    const auto& [position, before, last, now] = *outcome.miss;
+    out.set("prefix_miss", Json::object({{"position", position}, {"before", before}, {"last_prompt", last}, {"this_prompt", now}}));
+  }
 }
 
 Json truncation_json(const AnswerFacts& facts) {

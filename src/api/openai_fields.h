@@ -13,8 +13,10 @@ void read_generation(Fields& fields, service::GenerationOptions& generation);
 void read_delivery(Fields& fields, Call& call);
 
 std::string_view openai_finish_reason(service::FinishReason reason);  // "stop", "length"
-Json timings_json(const service::Outcome& outcome);                   // llama.cpp's
 Json truncation_json(const AnswerFacts& facts);                       // what was left out of a conversation that was too long
+
+// "timings", llama.cpp's, of the last outcome; where it was asked for, "prefix_miss": where the prompt left the last one.
+void set_figures(Json& out, const AnswerFacts& facts, std::span<const service::Outcome> outcomes);
 
 // Events of a stream that carry a piece of text and nothing else, of which there are many: what is the same in all of them is
 // written once.

@@ -23,6 +23,7 @@ struct Call {
   uint32_t choices = 1;
   bool is_stream = false;
   bool wants_usage = false;              // streams: counts at the end
+  bool explains_miss = false;            // the answer says where the prompt left the last one
   std::vector<std::string> unknown;      // fields nobody knows, tolerated
 };
 
@@ -32,7 +33,7 @@ struct AnswerFacts {
   std::string model;
   int64_t created = 0;                   // seconds since 1970
   uint32_t asks = 1, choices = 1;        // choices of each ask
-  bool is_stream = false, wants_usage = false;
+  bool is_stream = false, wants_usage = false, explains_miss = false;
   uint32_t dropped_turns = 0, dropped_messages = 0;  // of a conversation that was too long
 };
 

@@ -19,6 +19,8 @@ struct Services {
   Metrics& metrics;
   Server& server;
   Overflow overflow = Overflow::kRefuse;
+  bool normalizes_prompts = false;  // service/volatile_prefix.h
+  bool explains_misses = false;     // in the log, with both texts
   std::atomic<bool> is_draining{false};
   std::string version = {};
   Exporter* traces = nullptr;  // null: requests are not traced

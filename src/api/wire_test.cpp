@@ -65,6 +65,8 @@ service::Outcome outcome_of(const std::vector<std::string>& words) {
   outcome.cached_tokens = static_cast<uint32_t>(std::stoul(value_of(words, "cached")));
   outcome.thinking_tokens = static_cast<uint32_t>(std::stoul(value_of(words, "thinking")));
   outcome.tokens.resize(std::stoul(value_of(words, "generated")));
+  if (const std::string miss = value_of(words, "miss", ""); !miss.empty())
+    outcome.miss = {.position = static_cast<uint32_t>(std::stoul(miss)), .before = "It is ", .last = "Mon", .now = "Tue\n"};
   outcome.prompt_seconds = 0.5;
   outcome.generate_seconds = 0.25;
   return outcome;
@@ -119,6 +121,7 @@ std::string encode(const Protocol& protocol, const std::vector<std::string>& hea
   facts.choices = static_cast<uint32_t>(std::stoul(value_of(head, "choices", "1")));
   facts.is_stream = is_stream;
   facts.wants_usage = has_word(head, "usage");
+  facts.explains_miss = has_word(head, "explains");
   facts.dropped_turns = static_cast<uint32_t>(std::stoul(value_of(head, "dropped_turns")));
   facts.dropped_messages = static_cast<uint32_t>(std::stoul(value_of(head, "dropped_messages")));
   const auto encoder = protocol.encoder(facts);

@@ -57,6 +57,12 @@ enum class FinishReason : uint8_t {
 };
 std::string_view finish_reason_name(FinishReason reason);  // "end", "stop_string", ... stable, used in JSON
 
+// The prompt began like the last one of the same key but left it, so that nothing from there on could be reused.
+struct PrefixMiss {
+  uint32_t position = 0;         // of the first token that differs
+  std::string before, last, now; // the text up to it, and how each of the two goes on
+};
+
 struct Outcome {
   FinishReason reason = FinishReason::kEnd;
   std::string text, thinking;             // everything that the deltas carried
@@ -67,6 +73,7 @@ struct Outcome {
   uint32_t prompt_tokens = 0, cached_tokens = 0;
   double prompt_seconds = 0, generate_seconds = 0;
   double queue_seconds = 0, first_token_seconds = 0;  // since submission: until it started, until its first token
+  std::optional<PrefixMiss> miss;         // why less of the prompt was cached than could have been
   uint64_t seed = 0;                      // the one used, drawn where none was given
 
   double prompt_rate() const;             // uncached prompt tokens per second, 0 when unknown

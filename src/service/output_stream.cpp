@@ -63,9 +63,22 @@ void OutputStream::on_finish(const engine::Finish& finish) {
   outcome_.generate_seconds = finish.generate_seconds;
   outcome_.queue_seconds = finish.queue_seconds;
   outcome_.first_token_seconds = finish.first_token_seconds;
+  if (finish.miss) outcome_.miss = told(*finish.miss);
   failed_ = finish.reason == engine::FinishReason::kError;
   error_ = finish.error;
   finished_ = true;
+}
+
+PrefixMiss OutputStream::told(const engine::PrefixMiss& miss) const {
+  const auto text = [this](std::span<const int32_t> tokens) {
+    text::StreamDecoder decoder(tokenizer_, /*with_control=*/true, /*continues=*/true);
+    std::string out;
+    for (const int32_t token : tokens) out += decoder.next(token);
+    return out + decoder.finish();
+  };
+  const size_t common = miss.position - miss.first;
+  const std::span<const int32_t> last = miss.last, now = miss.now;
+  return {.position = miss.position, .before = text(now.first(common)), .last = text(last.subspan(common)), .now = text(now.subspan(common))};
 }
 
 Result<Outcome> OutputStream::outcome() const {

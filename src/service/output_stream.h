@@ -37,6 +37,7 @@ class OutputStream final : public engine::EventSink {
   void take(ThinkingSplitter::Pieces pieces);
   void emit(Delta::Kind kind, const std::string& text);
   std::string text_of(text::TokenId token);
+  PrefixMiss told(const engine::PrefixMiss& miss) const;
 
   const text::Tokenizer& tokenizer_;
   OutputOptions options_;

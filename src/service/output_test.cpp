@@ -155,6 +155,18 @@ TEST_F(GenerationTest, characters_are_never_split) {
   EXPECT_EQ(outcome->text, text);
 }
 
+TEST_F(GenerationTest, where_the_prompt_left_the_last_one_is_told_in_text) {
+  OutputStream stream(tokenizer_, {}, recorder_, [] {});
+  const engine::PrefixMiss miss{.position = 40, .first = 35, .last = testing::bytes_of("dateé 1"), .now = testing::bytes_of("date\xC3")};
+  stream.on_finish({.miss = miss});
+  const auto outcome = stream.outcome();
+  ASSERT_TRUE(outcome && outcome->miss);
+  EXPECT_EQ(outcome->miss->position, 40u);
+  EXPECT_EQ(outcome->miss->before, "date\uFFFD");  // a character that is cut is shown as one
+  EXPECT_EQ(outcome->miss->last, "\uFFFD 1");
+  EXPECT_EQ(outcome->miss->now, "");
+}
+
 TEST_F(GenerationTest, an_unfinished_character_becomes_a_replacement) {
   const auto outcome = run(with_end("a\xE6\x97"), {});
   ASSERT_TRUE(outcome);

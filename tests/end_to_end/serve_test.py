@@ -132,6 +132,30 @@ class Generation(ServeCase):
         self.assertGreater(second["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
         self.assertEqual(second["timings"]["cache_n"], second["usage"]["prompt_tokens_details"]["cached_tokens"])
 
+    def test_where_a_prompt_left_the_last_one(self):
+        server = self.serve(stories(), "--explain-misses")
+        story = "Once upon a time, there was a little girl named Lily. She loved to play outside in the {}. One day, she saw a big dog."
+        body = {"max_tokens": 1, "temperature": 0, "explain_prefix_miss": True}
+        first = server.ask("/v1/completions", {**body, "prompt": story.format("park")})[2]
+        self.assertNotIn("prefix_miss", first)
+        miss = server.ask("/v1/completions", {**body, "prompt": story.format("sun")})[2]["prefix_miss"]
+        self.assertTrue(miss["before"].endswith(" in the"), miss)
+        self.assertTrue(miss["last_prompt"].startswith(" park"), miss)
+        self.assertTrue(miss["this_prompt"].startswith(" sun"), miss)
+        self.assertEqual(server.events("/v1/completions", {**body, "prompt": story.format("rain")})[-1]["prefix_miss"]["position"], miss["position"])
+        self.assertNotIn("prefix_miss", server.ask("/v1/completions", {"prompt": story.format("car"), "max_tokens": 1})[2])
+        code, log = server.stop()
+        self.assertEqual(code, 0)
+        self.assertEqual(log.count(f"leaves the last one of its key at token {miss['position']}"), 3)
+
+    def test_what_agents_change_in_front_of_a_prompt(self):
+        messages = lambda code: [{"role": "system", "content": f"x-anthropic-billing-header: cc_version=2.1.37.{code}; cch={code};\n" + "Be kind. " * 30},
+                                 {"role": "user", "content": "hello"}]
+        for flags, is_found in (((), False), (("--normalize-prompts",), True)):
+            server = self.serve(stories(), *flags)
+            usage = [server.ask("/v1/chat/completions", {"messages": messages(code), "max_tokens": 1})[2]["usage"] for code in ("0d9", "fa6")]
+            self.assertEqual(usage[1]["prompt_tokens_details"]["cached_tokens"] > 100, is_found, usage)
+
     def test_stop_seed_n_and_logprobs(self):
         server = self.serve(stories())
         stopped = server.ask("/v1/completions", {"prompt": "Once upon a time", "temperature": 0, "stop": ["little"]})[2]

@@ -26,6 +26,7 @@ struct ServeOptions {
   uint32_t parallel = 4, queue = 256;
   double max_itl = 0.2;
   std::string kv_memory, swap_memory, prefix_cache_dir, prefix_cache_size = "16GiB", policy = "fcfs";
+  bool normalizes_prompts = false, explains_misses = false;
   std::string overflow = "refuse", log_format = "text", otlp_endpoint;
   service::ModelOptions model;
   service::GenerationOptions generation;
@@ -58,6 +59,8 @@ void visit_options(options::OptionList& v, ServeOptions& o) {
   v("swap-memory", o.swap_memory, "memory for the cache of answers that gave way to others, per model", any().named("SIZE").or_else("none: computed again"));
   v("prefix-cache-dir", o.prefix_cache_dir, "keep computed prompts in this folder, for the next start", any().named("FOLDER"));
   v("prefix-cache-size", o.prefix_cache_size, "what that folder may hold, per model", any().named("SIZE"));
+  v("normalize-prompts", o.normalizes_prompts, "drop lines that coding agents put before system prompts and change with every request, so that the cache finds the rest");
+  v("explain-misses", o.explains_misses, "log where a prompt leaves the last one of the same key, and both texts there");
   v("keep-alive", o.keep_alive_seconds, "unload a model that nobody used for N seconds; 0 keeps it", in_range(0, 1 << 30));
   v("overflow", o.overflow, "what becomes of a conversation longer than the context", one_of({"refuse", "truncate-oldest-turns"}));
   v("drain-timeout", o.drain_seconds, "seconds that running answers get when the server is told to stop", in_range(0, 86400));
@@ -173,6 +176,8 @@ class Serve final : public Command {
   Result<void> serve(const Invocation& call, const api::AccessOptions& access, api::Server& server, service::ModelLibrary& library,
                      api::Metrics& metrics, api::Exporter* traces) {
     api::Services services{.library = library, .metrics = metrics, .server = server, .traces = traces};
+    services.normalizes_prompts = options_.normalizes_prompts;
+    services.explains_misses = options_.explains_misses;
     if (options_.overflow == "truncate-oldest-turns") services.overflow = api::Overflow::kTruncateOldestTurns;
     const api::Router router = make_router(access, services);
     library.on_loaded = [&](const service::ServedModel& model) { announce(call.console, server, model); };
