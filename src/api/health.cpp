@@ -20,7 +20,7 @@ Response ready(const Request&, Services& services) {
 }
 
 Response metrics(const Request&, Services& services) {
-  return {.body = services.metrics.text(services.library.list(), services.library.options().engine.page_tokens),
+  return {.body = services.metrics.text(services.library.list(), services.library.options().model.page_size),
           .content_type = "text/plain; version=0.0.4; charset=utf-8"};
 }
 

@@ -22,7 +22,6 @@ struct Services {
   bool normalizes_prompts = false;  // service/volatile_prefix.h
   bool explains_misses = false;     // in the log, with both texts
   std::atomic<bool> is_draining{false};
-  std::string version = {};
   Exporter* traces = nullptr;  // null: requests are not traced
 };
 

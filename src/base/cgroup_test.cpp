@@ -2,31 +2,19 @@
 #include "base/cgroup.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/test_folder.h"
 
 namespace hearth {
 namespace {
 
 class Tree : public ::testing::Test {
  protected:
-  void SetUp() override {
-    root_ = std::filesystem::temp_directory_path() / ("cgroup_test_" + std::to_string(::getpid()));
-    std::filesystem::remove_all(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
-  void file(const std::string& path, const std::string& text) {
-    const auto full = root_ / path;
-    std::filesystem::create_directories(full.parent_path());
-    std::ofstream(full) << text << '\n';
-  }
-  CgroupLimits limits() const { return cgroup_limits(root_); }
+  void file(const std::string& path, const std::string& text) { folder_.write(path, text + '\n'); }
+  CgroupLimits limits() const { return cgroup_limits(folder_.path()); }
 
  private:
-  std::filesystem::path root_;
+  const testing::TestFolder folder_;
 };
 
 TEST_F(Tree, NothingMountedIsNoLimit) {

@@ -97,17 +97,21 @@ std::shared_ptr<ByteSource> memory_source(std::string name, std::vector<std::byt
 Result<std::string> read_text_file(const std::string& path, uint64_t limit) {
   HEARTH_TRY(fd, open_for_reading(path));
   const Descriptor file(fd);
+  struct stat facts {};
+  const uint64_t expected = ::fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) ? static_cast<uint64_t>(facts.st_size) : 0;
   std::string out;
-  char chunk[1 << 16];
-  while (true) {
-    const ssize_t n = ::read(fd, chunk, sizeof chunk);
+  size_t filled = 0;
+  for (size_t room = std::min(expected, limit) + 1;; room = size_t{1} << 16) {  // one more tells the end
+    if (filled == out.size()) out.resize(filled + room);
+    const ssize_t n = ::read(fd, out.data() + filled, out.size() - filled);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(ErrorCode::kIo, "{}: cannot be read: {}", path, reason());
-    if (n == 0) return out;
-    if (out.size() + static_cast<size_t>(n) > limit)
-      return fail(ErrorCode::kDoesNotFit, "{}: is larger than {} bytes", path, limit);
-    out.append(chunk, static_cast<size_t>(n));
+    filled += static_cast<size_t>(n);
+    if (filled > limit) return fail(ErrorCode::kDoesNotFit, "{}: is larger than {} bytes", path, limit);
+    if (n == 0) break;
   }
+  out.resize(filled);
+  return out;
 }
 
 Result<void> write_file(const std::string& path, std::string_view content) {

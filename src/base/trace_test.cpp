@@ -1,17 +1,16 @@
 #include "base/trace.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <numeric>
 #include <thread>
 #include <utility>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/test_folder.h"
 #include "base/thread_pool.h"
 
 namespace hearth {
@@ -50,10 +49,9 @@ void run_step(Trace* trace, ThreadPool& pool, uint32_t prompt_rows, uint32_t gen
 }
 
 Json written(const Trace& trace) {
-  const std::string path = "/tmp/hearth-trace-test-" + std::to_string(::getpid()) + ".json";
-  EXPECT_TRUE(trace.write(path));
-  const auto text = read_text_file(path);
-  std::remove(path.c_str());
+  const testing::TestFolder folder;
+  EXPECT_TRUE(trace.write(folder.path("trace.json")));
+  const auto text = read_text_file(folder.path("trace.json"));
   auto parsed = Json::parse(text.value());
   EXPECT_TRUE(parsed) << parsed.error().text();
   return parsed ? *parsed : Json::array();

@@ -1,6 +1,7 @@
 // Opening by content: folders, and the files people give by mistake.
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/test_bytes.h"
 
@@ -8,7 +9,6 @@ namespace hearth::checkpoint {
 namespace {
 
 using testing::Bytes;
-using testing::Folder;
 using testing::refusal;
 
 std::string error_of(const std::string& path) {
@@ -30,7 +30,7 @@ TEST(Open, NamesWhatWasGivenInstead) {
 }
 
 TEST(Open, IgnoresTheEnding) {
-  const Folder folder;
+  const hearth::testing::TestFolder folder;
   folder.write("model.safetensors", Bytes::gguf(0, 0).str());
   const auto opened = open(folder.path() + "/model.safetensors");
   ASSERT_TRUE(opened) << opened.error().text();
@@ -38,7 +38,7 @@ TEST(Open, IgnoresTheEnding) {
 }
 
 TEST(Open, FolderWithOneGguf) {
-  const Folder folder;
+  const hearth::testing::TestFolder folder;
   EXPECT_NE(error_of(folder.path()).find("no config.json and no .gguf"), std::string::npos);
   folder.write("a.gguf", Bytes::gguf(0, 0).str());
   EXPECT_EQ(error_of(folder.path() + "/"), "");
@@ -47,7 +47,7 @@ TEST(Open, FolderWithOneGguf) {
 }
 
 TEST(Open, FolderWithOneSplitGguf) {
-  const Folder folder;
+  const hearth::testing::TestFolder folder;
   for (const uint16_t part : {0, 1})
     folder.write(fmt::format("m-{:05}-of-00002.gguf", part + 1),
                  Bytes::gguf(0, 2).key("split.no", 2).put(part).key("split.count", 2).put(uint16_t{2}).str());

@@ -1,7 +1,5 @@
 #pragma once
 // For tests: files built field by field, so that each field can be wrong.
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,22 +76,5 @@ inline std::string refusal(std::string_view bytes) {
   auto opened = open_bytes(bytes);
   return opened ? "" : opened.error().text();
 }
-
-// An empty folder, removed at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "hearth-checkpoint-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-  void write(const std::string& name, std::string_view bytes) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary) << bytes;
-  }
-
- private:
-  std::string path_;
-};
 
 }  // namespace hearth::checkpoint::testing

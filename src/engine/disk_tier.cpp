@@ -8,10 +8,10 @@ namespace hearth::engine {
 
 // Whatever decides the bits of a page, beside its tokens. Rotary frequencies may depend on the context that was asked for.
 static std::string identity_of(const DiskCacheOptions& options, const model::Model& model, const ops::Backend& backend, const PageLayout& layout) {
-  std::string text = fmt::format("hearth prefix 1\n{}\n{}\n", options.model, backend.name());
+  std::string text = fmt::format("hearth prefix 2\n{}\n{}\n", options.model, backend.name());
   for (const ops::KvLayer& layer : layout.layers)
     text += fmt::format("kv {} {} {} {} {} {} {}\n", layer.page_tokens, layer.group, layer.kv_heads, layer.k_dim, layer.v_dim,
-                        static_cast<int>(layer.k_type), static_cast<int>(layer.v_type));
+                        ops::kv_format(layer.k_type).name, ops::kv_format(layer.v_type).name);
   for (const auto& slot : model.state_shape().slots) text += fmt::format("slot {}\n", slot.floats);
   for (const uint32_t window : model.state_shape().group_windows) text += fmt::format("window {}\n", window);
   for (const model::Rope& rope : model.plan().ropes) {
@@ -25,7 +25,7 @@ Result<std::unique_ptr<DiskTier>> DiskTier::make(const DiskCacheOptions& options
                                                  const PageLayout& layout, const Parts& parts) {
   HEARTH_TRY(store, PersistentStore::open(options.folder, options.max_bytes));
   PersistentCache::Shape shape{.page_tokens = parts.cache.page_tokens(), .pages = {layout.page_bytes},
-                               .state_bytes = RecurrentPool::bytes_per_slot(model.state_shape())};
+                               .state_bytes = RecurrentPool::bytes_per_slot(model.state_shape()), .loaded_bytes = options.loaded_bytes};
   return std::unique_ptr<DiskTier>(new DiskTier(std::move(store), std::move(shape), root_key(identity_of(options, model, backend, layout)), parts));
 }
 
@@ -51,9 +51,12 @@ void DiskTier::take_answers(const std::function<Sequence*(RequestId)>& find) {
     Sequence* const sequence = find(answer->query.id);
     if (sequence == nullptr) continue;
     const uint32_t page_tokens = parts_.cache.page_tokens();
-    sequence->disk.is_waiting = false;
-    sequence->disk.from = answer->query.first * page_tokens;
-    sequence->disk.to = (answer->query.first + answer->pages) * page_tokens;
+    DiskTrail& disk = sequence->disk;
+    disk.is_waiting = false;
+    if (disk.to == 0) disk.from = answer->query.first * page_tokens;
+    if (answer->pages == 0) continue;
+    disk.to = (answer->query.first + answer->pages) * page_tokens;
+    if (answer->is_cut && parts_.cache.cached_tokens(sequence->prompt()) == disk.to) disk.is_asked = false;  // for the next part
   }
 }
 

@@ -30,11 +30,14 @@ struct DiskCacheOptions {
   std::string folder;                // empty: off
   std::string model;                 // names what decides the bits of a page beside its tokens: the weights and the kernels
   uint64_t max_bytes = uint64_t{16} << 30;
+  uint64_t loaded_bytes = uint64_t{256} << 20;  // brought to memory at once; a longer prefix comes in parts
 };
 
 struct EngineOptions {
   uint32_t context = 0;              // tokens a sequence may reach; 0: the model's own limit, bounded by kv_memory_bytes
-  uint32_t page_tokens = 16;         // tokens per KV page
+  // Tokens per KV page. 16, a tile of the kernels, is the least: a prefix is found again to its last 15 tokens, and a sequence
+  // wastes half a page on average. Larger ones make fewer, larger files of prefixes on disk.
+  uint32_t page_tokens = 16;
   uint64_t kv_memory_bytes = 0;      // 0: what one sequence of `context` tokens needs
   ops::KvType k_type = ops::KvType::kF16, v_type = ops::KvType::kF16;
   uint32_t prefill_chunk = 512;      // prompt tokens per step at most

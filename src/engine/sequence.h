@@ -21,7 +21,7 @@ struct DiskTrail {
   std::vector<PageKey> keys;        // of the whole pages of its prompt; empty: nothing to do with it
   uint32_t stored = 0;              // leading pages that are on disk or on the way
   bool is_asked = false, is_waiting = false;
-  uint32_t from = 0, to = 0;        // tokens of the prompt that came from the disk
+  uint32_t from = 0, to = 0;        // tokens of the prompt that came from the disk, in one part or several
 };
 
 class Sequence {

@@ -29,6 +29,8 @@ void visit(options::OptionList& v, ModelOptions& o) {
     options::one_of({"cpu", "reference"}));
   v("isa", o.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
   v("prefill-chunk", o.prefill_chunk, "prompt tokens computed in one step", options::in_range(1, 1 << 20));
+  v("page-size", o.page_size, "tokens in a page of the cache, a multiple of 16; only whole pages of a prompt are found again",
+    options::in_range(16, 1024));
   v("pack-cache", o.pack_cache, "keep packed weights on disk and map them at the next start");
   v("pack-cache-size", o.pack_cache_gib, "gibibytes that kept weights may take; the model used longest ago goes first",
     options::in_range(1, 1 << 20).named("GIB"));
@@ -60,6 +62,10 @@ Result<engine::EngineOptions> with_model_options(engine::EngineOptions engine_op
   HEARTH_TRY(kv_types, options.kv_types());
   engine_options.context = options.context;
   engine_options.prefill_chunk = options.prefill_chunk;
+  if (options.page_size % ops::kKvTile != 0)
+    return fail(ErrorCode::kConfig, "page-size is {}, it must be a multiple of {}, as keys and values lie in tiles of so many tokens",
+                options.page_size, ops::kKvTile);
+  engine_options.page_tokens = options.page_size;
   engine_options.k_type = kv_types.k;
   engine_options.v_type = kv_types.v;
   return engine_options;

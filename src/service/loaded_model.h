@@ -22,7 +22,7 @@ struct ModelOptions {
   std::string kv_type = "f16", k_type, v_type;  // names of ops/kv/kv_types.h; the latter two empty: as kv_type
   std::string backend = "cpu";
   std::string isa;
-  uint32_t prefill_chunk = 512;
+  uint32_t prefill_chunk = 512, page_size = 16;
   bool pack_cache = false;
   uint32_t pack_cache_gib = 32;
   Trace* trace = nullptr;  // no option: records what runs, unless null; outlives the model
@@ -38,7 +38,8 @@ options::Traits kv_type_choice();
 // The backend that the options name. Errors: as its maker's.
 Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options);
 
-// What ModelOptions say about the engine, put into the engine's options. Errors: kConfig for an unknown KV type.
+// What ModelOptions say about the engine, put into the engine's options. Errors: kConfig for an unknown KV type and
+// a page that does not hold whole tiles.
 Result<engine::EngineOptions> with_model_options(engine::EngineOptions engine_options, const ModelOptions& options);
 
 struct Progress {

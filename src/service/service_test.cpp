@@ -2,9 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 
-#include "base/file.h"
+#include "base/test_folder.h"
 #include "service/chat_service.h"
 #include "service/completion_service.h"
 #include "service/conversation.h"
@@ -185,10 +184,9 @@ TEST(ModelDefaultsTest, a_model_that_does_not_sample_is_greedy) {
 
 class FolderTest : public ::testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file(folder_ + "/" + name, text)); }
-  std::string folder_ = ::testing::TempDir() + "hearth_service_test";
+  void write(const std::string& name, const std::string& text) { home_.write(name, text); }
+  const hearth::testing::TestFolder home_;
+  const std::string folder_ = home_.path();
 };
 
 TEST_F(FolderTest, chat_templates_in_order_of_preference) {

@@ -2,10 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
 
-#include "base/file.h"
+#include "base/test_folder.h"
 #include "service/chat_service.h"
 #include "service/completion_service.h"
 #include "service/engine_thread.h"
@@ -148,21 +147,26 @@ TEST_F(Shortening, GivesUpWhenTheLastTurnAloneIsTooLong) {
 
 class Library : public ::testing::Test {
  protected:
-  Library() { std::filesystem::create_directories(folder_); }
-  ~Library() override { std::filesystem::remove_all(folder_); }
-  std::string file(const std::string& name) {
-    const std::string path = folder_ + "/" + name;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    EXPECT_TRUE(write_file(path, "no model"));
-    return path;
-  }
+  std::string file(const std::string& name) { return home_.write(name, "no model"); }
   static std::vector<std::string> names(ModelLibrary& library) {
     std::vector<std::string> out;
     for (const auto& model : library.list()) out.push_back(model.name);
     return out;
   }
-  const std::string folder_ = ::testing::TempDir() + "hearth-library-test";
+  const hearth::testing::TestFolder home_;
+  const std::string folder_ = home_.path();
 };
+
+TEST(ModelOptionsTest, pages_hold_whole_tiles) {
+  ModelOptions options;
+  options.page_size = 64;
+  EXPECT_EQ(with_model_options({}, options)->page_tokens, 64u);
+  options.page_size = 20;
+  const auto refused = with_model_options({}, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConfig);
+  EXPECT_NE(refused.error().message.find("page-size is 20, it must be a multiple of 16"), std::string::npos) << refused.error().message;
+}
 
 TEST_F(Library, NamesModels) {
   const std::vector<std::string> specs = {file("a.Q4_K_M.gguf"), "small=" + file("b.gguf"), file("c-00001-of-00002.gguf")};

@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include "base/random.h"
+#include "base/test_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
-#include "engine/test/folder.h"
 #include "engine/test/recorder.h"
 #include "ops/cpu/cpu_backend.h"
 #include "ops/reference/reference_backend.h"
@@ -121,16 +121,16 @@ void check(const std::string& path, ops::Backend& backend) {
   Answers answers(**model, backend);
   const uint64_t one = answers.make({})->kv_bytes();
 
-  const TestFolder folder;
+  const testing::TestFolder folder;
   {
     auto crowd = answers.make({.kv_memory_bytes = 40 * one, .prefill_chunk = 24, .max_sequences = kRequests,
-                               .disk_cache = {.folder = folder.text(), .model = path}});
+                               .disk_cache = {.folder = folder.path(), .model = path}});
     answers.compare(*crowd, "among 31 others");
     EXPECT_GT(answers.compare(*crowd, "cached"), 200u);
     answers.compare_continuations(*crowd);
   }
   auto restarted = answers.make({.kv_memory_bytes = 40 * one, .prefill_chunk = 16, .max_sequences = 4,
-                                 .disk_cache = {.folder = folder.text(), .model = path}});
+                                 .disk_cache = {.folder = folder.path(), .model = path}});
   answers.compare(*restarted, "from disk");
   EXPECT_GE(restarted->stats().disk_tokens, 48u);  // how many depends on who asks first
 

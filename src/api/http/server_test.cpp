@@ -13,6 +13,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/test_folder.h"
+
 namespace hearth::api {
 namespace {
 
@@ -301,7 +303,8 @@ TEST_F(Serving, TakesOverSaneRequestIds) {
 }
 
 TEST_F(Serving, ListensOnAUnixSocket) {
-  options_.unix_socket = ::testing::TempDir() + "hearth-server-test.sock";
+  const hearth::testing::TestFolder folder;
+  options_.unix_socket = folder.path("socket");
   echo();
   {
     Client client(options_.unix_socket);

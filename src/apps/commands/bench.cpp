@@ -53,6 +53,7 @@ class Bench final : public Command {
     v("backend", model_.backend, "what computes", options::one_of({"cpu", "reference"}));
     v("isa", model_.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
     v("prefill-chunk", model_.prefill_chunk, "prompt tokens computed in one step", in_range(1, 1 << 20));
+    v("page-size", model_.page_size, "tokens in a page of the cache, a multiple of 16", in_range(16, 1024));
     tracing_.visit(v);
   }
 

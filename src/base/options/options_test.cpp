@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 
 #include "base/file.h"
 #include "base/options/describe.h"
 #include "base/options/sources.h"
+#include "base/test_folder.h"
 
 namespace hearth::options {
 namespace {
@@ -60,8 +60,9 @@ class ConfigFile : public ::testing::Test {
     HEARTH_TRY(entries, load_config(path_));
     return read_config(list, path_, entries, elsewhere);
   }
-  void TearDown() override { std::filesystem::remove(path_); }
-  std::string path_ = ::testing::TempDir() + "hearth_options_test.toml";
+
+  const testing::TestFolder folder_;
+  const std::string path_ = folder_.path("hearth.toml");
 };
 
 TEST(OptionsTest, command_line_forms) {

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "base/test_folder.h"
 #include "checkpoint/gguf_writer.h"
 #include "checkpoint/test_bytes.h"
 #include "runner/shared_data.h"
@@ -239,7 +240,7 @@ TEST(GgufWriter, RoundTripsEveryFormat) {
 
 TEST(GgufWriter, WritesTensorByTensor) {
   const RandomModel model = random_model();
-  const testing::Folder folder;
+  const hearth::testing::TestFolder folder;
   const std::string path = folder.path() + "/m.gguf";
   {
     auto writer = GgufWriter::create(path, model.meta, model.tensors);

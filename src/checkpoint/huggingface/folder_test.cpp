@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "checkpoint/test_bytes.h"
 #include "runner/shared_data.h"
 
@@ -102,7 +103,7 @@ TEST(HuggingfaceFolder, OneCanonicalNameTwiceIsRefused) {
 }
 
 TEST(HuggingfaceFolder, OnDisk) {
-  const testing::Folder folder;
+  const hearth::testing::TestFolder folder;
   folder.write("config.json", kConfig);
   folder.write("model.safetensors", kConv);
   const auto opened = open(folder.path() + "/");

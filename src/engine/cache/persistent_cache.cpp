@@ -125,6 +125,7 @@ PersistentCache::Answer PersistentCache::look_up(Query query) {
       bytes += entry->file.size();
       answer.entries.push_back(std::move(*entry));
     }
+    answer.is_cut = bytes >= shape_.loaded_bytes && answer.entries.size() < answer.pages;
     answer.pages = static_cast<uint32_t>(answer.entries.size());
   }
   if (shape_.state_bytes > 0) {

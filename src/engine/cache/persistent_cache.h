@@ -50,6 +50,7 @@ class PersistentCache {
   struct Answer {
     Query query;
     uint32_t pages = 0;              // from `first` on
+    bool is_cut = false;             // more may be there than loaded_bytes allows at once: ask again from where these end
     std::vector<Entry> entries;      // of each of them; empty without groups
     std::optional<Entry> state;      // after the last of them; unset without states
   };

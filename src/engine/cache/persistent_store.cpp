@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -26,6 +28,9 @@ static bool is_entry(std::string_view file) {
          file.substr(0, 64).find_first_not_of("0123456789abcdef") == file.npos;
 }
 
+PersistentStore::PersistentStore(std::string folder, uint64_t max_bytes)
+    : folder_(std::move(folder)), max_bytes_(max_bytes), lock_(::open(path(".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {}
+
 Result<std::unique_ptr<PersistentStore>> PersistentStore::open(const std::string& folder, uint64_t max_bytes) {
   std::error_code error;
   const bool is_new = fs::create_directories(folder, error);
@@ -34,11 +39,32 @@ Result<std::unique_ptr<PersistentStore>> PersistentStore::open(const std::string
   if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0)
     return fail(ErrorCode::kCannotCreate, "{}: the folder of the prefix cache cannot be read and written", folder);
   std::unique_ptr<PersistentStore> store(new PersistentStore(folder, max_bytes));
+  if (store->lock_.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: the folder of the prefix cache cannot be written", folder);
   HEARTH_TRY_VOID(store->scan());
   return store;
 }
 
-// Called by open(), and by write() now and then to hear of what other processes wrote.
+// Where file systems know no locks, those that share a folder may exceed its bound together.
+class PersistentStore::Turn {
+ public:
+  explicit Turn(int lock) : lock_(lock) {
+    while (::flock(lock_, LOCK_EX) != 0 && errno == EINTR) {}
+  }
+  ~Turn() { ::flock(lock_, LOCK_UN); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  uint64_t additions() const {
+    uint64_t count = 0;
+    return ::pread(lock_, &count, sizeof count, 0) == sizeof count ? count : 0;
+  }
+  void set_additions(uint64_t count) const { (void)!::pwrite(lock_, &count, sizeof count, 0); }
+
+ private:
+  const int lock_;
+};
+
+// What is there now, by others too. What was used most recently here stays so.
 Result<void> PersistentStore::scan() {
   struct Seen {
     std::string file;
@@ -58,6 +84,7 @@ Result<void> PersistentStore::scan() {
   if (error) return fail(ErrorCode::kIo, "{}: the prefix cache cannot be listed: {}", folder_, error.message());
   std::ranges::sort(seen, {}, &Seen::time);
   std::unordered_map<std::string, File> files;
+  const std::lock_guard lock(mutex_);
   bytes_ = 0;
   for (Seen& entry : seen) {
     const auto known = files_.find(entry.file);
@@ -90,40 +117,45 @@ void PersistentStore::forget(const std::string& file) {
 
 // A tenth more than is needed, so that the search is not made for every file.
 void PersistentStore::make_room(uint64_t bytes) {
-  if (bytes_ + bytes <= max_bytes_) return;
-  const uint64_t goal = max_bytes_ - bytes - std::min(max_bytes_ - bytes, max_bytes_ / 10);
   std::vector<std::pair<uint64_t, std::string>> oldest_first;
-  for (const auto& [file, facts] : files_) oldest_first.emplace_back(facts.used, file);
-  std::ranges::sort(oldest_first);
-  for (const auto& [used, file] : oldest_first) {
-    if (bytes_ <= goal) break;
-    ::unlink(path(file).c_str());
-    forget(file);
+  size_t removed = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (bytes_ + bytes <= max_bytes_) return;
+    const uint64_t goal = max_bytes_ - bytes - std::min(max_bytes_ - bytes, max_bytes_ / 10);
+    for (const auto& [file, facts] : files_) oldest_first.emplace_back(facts.used, file);
+    std::ranges::sort(oldest_first);
+    while (removed < oldest_first.size() && bytes_ > goal) forget(oldest_first[removed++].second);
   }
+  for (size_t i = 0; i < removed; ++i) ::unlink(path(oldest_first[i].second).c_str());
+}
+
+// Whoever finds that others have added since it looked looks again, and so counts their files too.
+Result<void> PersistentStore::add(const std::string& unfinished, const std::string& file, uint64_t bytes) {
+  const std::lock_guard among_threads(adding_);
+  const Turn turn(lock_.get());
+  const uint64_t additions = turn.additions();
+  if (additions != additions_) HEARTH_TRY_VOID(scan());
+  make_room(bytes);
+  if (::rename(unfinished.c_str(), path(file).c_str()) != 0)
+    return fail(ErrorCode::kCannotCreate, "{}: the prefix cache cannot be written", path(file));
+  turn.set_additions(additions_ = additions + 1);
+  const std::lock_guard lock(mutex_);
+  forget(file);
+  files_[file] = {bytes, ++clock_};
+  bytes_ += bytes;
+  return {};
 }
 
 Result<void> PersistentStore::write(const EntryName& name, std::string_view file) {
-  constexpr uint64_t kWritesBetweenScans = 256;
-  const std::string final_name = name.text();
   static std::atomic<uint64_t> counter = 0;  // threads and stores of one process write different files
-  {
-    const std::lock_guard lock(mutex_);
-    if (file.size() > max_bytes_)
-      return fail(ErrorCode::kDoesNotFit, "an entry of {} bytes does not fit into a prefix cache of {}", file.size(), max_bytes_);
-    if (++writes_ % kWritesBetweenScans == 0) HEARTH_TRY_VOID(scan());
-    make_room(file.size());
-  }
+  if (file.size() > max_bytes_)
+    return fail(ErrorCode::kDoesNotFit, "an entry of {} bytes does not fit into a prefix cache of {}", file.size(), max_bytes_);
   const std::string unfinished = path(fmt::format("{}{}-{}", kUnfinished, ::getpid(), counter++));
   HEARTH_TRY_VOID(write_file(unfinished, file));  // synced before it gets its name
-  if (::rename(unfinished.c_str(), path(final_name).c_str()) != 0) {
-    ::unlink(unfinished.c_str());
-    return fail(ErrorCode::kCannotCreate, "{}: the prefix cache cannot be written", path(final_name));
-  }
-  const std::lock_guard lock(mutex_);
-  forget(final_name);
-  files_[final_name] = {file.size(), ++clock_};
-  bytes_ += file.size();
-  return {};
+  auto added = add(unfinished, name.text(), file.size());
+  if (!added) ::unlink(unfinished.c_str());
+  return added;
 }
 
 Result<std::string> PersistentStore::read(const EntryName& name, uint64_t limit) {

@@ -1,12 +1,14 @@
 #pragma once
 // The folder of the persistent prefix cache: files by name, bounded in bytes, the least recently used go first. Several
-// engines may share a folder: files appear and disappear by rename and unlink only, and whatever is read is verified.
+// engines and processes may share a folder: files appear and disappear by rename and unlink only, whatever is read is verified,
+// and one at a time makes room and adds. Beyond the bound there is at most the file that each of them is writing.
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "engine/cache/persistent_entry.h"
 
@@ -27,20 +29,25 @@ class PersistentStore {
   uint64_t bytes() const;              // as far as this process knows
 
  private:
+  class Turn;                          // to add
   struct File {
     uint64_t bytes = 0, used = 0;      // `used`: larger is more recent
   };
-  PersistentStore(std::string folder, uint64_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+  PersistentStore(std::string folder, uint64_t max_bytes);
   Result<void> scan();
   std::string path(const std::string& file) const { return folder_ + "/" + file; }
-  void make_room(uint64_t bytes);      // under the lock
-  void forget(const std::string& file);
+  Result<void> add(const std::string& unfinished, const std::string& file, uint64_t bytes);
+  void make_room(uint64_t bytes);
+  void forget(const std::string& file);  // under mutex_
 
   const std::string folder_;
   const uint64_t max_bytes_;
-  mutable std::mutex mutex_;           // guards what follows
+  const Descriptor lock_;              // of all that share the folder; holds how many files they have added. Held while adding
+  std::mutex adding_;                  // the same among threads; guards additions_
+  uint64_t additions_ = 0;             // when the folder was last listed, and of our own since
+  mutable std::mutex mutex_;           // guards what follows; never held while a disk is waited for
   std::unordered_map<std::string, File> files_;
-  uint64_t bytes_ = 0, clock_ = 0, writes_ = 0;
+  uint64_t bytes_ = 0, clock_ = 0;
 };
 
 }  // namespace hearth::engine

@@ -10,8 +10,8 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "base/test_folder.h"
 #include "engine/cache/persistent_cache.h"
-#include "engine/test/folder.h"
 #include "runner/shared_data.h"
 
 namespace hearth::engine {
@@ -87,9 +87,9 @@ TEST(PersistentEntry, IsNothingElse) {
 }
 
 TEST(PersistentStore, KeepsWhatWasUsedLastWithinItsBytes) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   const uint64_t each = entry_of(name_of(0)).size();
-  auto store = PersistentStore::open(folder.text(), 10 * each);
+  auto store = PersistentStore::open(folder.path(), 10 * each);
   ASSERT_TRUE(store) << store.error().text();
   for (uint32_t i = 0; i < 10; ++i) ASSERT_TRUE((*store)->write(name_of(i), entry_of(name_of(i))));
   EXPECT_TRUE((*store)->holds(name_of(0)));  // used
@@ -106,17 +106,17 @@ TEST(PersistentStore, KeepsWhatWasUsedLastWithinItsBytes) {
 }
 
 TEST(PersistentStore, FindsWhatAnotherWroteAndSweepsWhatADeadOneLeft) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   {
-    auto store = PersistentStore::open(folder.text(), 1 << 20);
+    auto store = PersistentStore::open(folder.path(), 1 << 20);
     ASSERT_TRUE(store);
     ASSERT_TRUE((*store)->write(name_of(1), entry_of(name_of(1))));
   }
-  const fs::path fresh = fs::path(folder.text()) / "unfinished-1-1", old = fs::path(folder.text()) / "unfinished-1-2",
-                 strange = fs::path(folder.text()) / "notes.txt";
+  const fs::path fresh = fs::path(folder.path()) / "unfinished-1-1", old = fs::path(folder.path()) / "unfinished-1-2",
+                 strange = fs::path(folder.path()) / "notes.txt";
   for (const fs::path& path : {fresh, old, strange}) std::ofstream(path) << "half";
   fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(1));
-  auto store = PersistentStore::open(folder.text(), 1 << 20), other = PersistentStore::open(folder.text(), 1 << 20);
+  auto store = PersistentStore::open(folder.path(), 1 << 20), other = PersistentStore::open(folder.path(), 1 << 20);
   ASSERT_TRUE(store && other);
   EXPECT_TRUE((*store)->holds(name_of(1)));
   EXPECT_TRUE(fs::exists(fresh)) << "somebody may be writing it";
@@ -131,12 +131,11 @@ TEST(PersistentStore, FindsWhatAnotherWroteAndSweepsWhatADeadOneLeft) {
 }
 
 TEST(PersistentStore, SaysWhyAFolderCannotBeUsed) {
-  const TestFolder folder;
-  std::ofstream(folder.text()) << "a file";
-  const auto store = PersistentStore::open(folder.text() + "/below", 1 << 20);
+  const testing::TestFolder folder;
+  const std::string file = folder.write("file", "");
+  const auto store = PersistentStore::open(file + "/below", 1 << 20);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::kCannotCreate);
-  fs::remove(folder.text());
 }
 
 // A limit on file sizes stands for a full disk: write() fails in the same place.
@@ -155,8 +154,8 @@ class FullDisk {
 };
 
 TEST(PersistentStore, AFullDiskLeavesNothingHalf) {
-  const TestFolder folder;
-  auto store = PersistentStore::open(folder.text(), 1 << 20);
+  const testing::TestFolder folder;
+  auto store = PersistentStore::open(folder.path(), 1 << 20);
   ASSERT_TRUE(store);
   const std::string file = entry_of(name_of(1));
   for (rlim_t bytes = 0; bytes < file.size(); bytes += 7) {
@@ -173,10 +172,10 @@ TEST(PersistentStore, AFullDiskLeavesNothingHalf) {
 PersistentCache::Shape shape_of() { return {.page_tokens = 4, .pages = kShape, .state_bytes = 0}; }
 
 TEST(PersistentCache, DropsWhatTheDiskIsTooSlowFor) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   auto shape = shape_of();
   shape.queued_bytes = 100;  // one entry at a time, or two
-  PersistentCache cache(PersistentStore::open(folder.text(), 1 << 20).value(), shape);
+  PersistentCache cache(PersistentStore::open(folder.path(), 1 << 20).value(), shape);
   const auto first = filled(40, 1), second = filled(24, 2);
   const std::span<const std::byte> parts[] = {first, second};
   uint32_t taken = 0;
@@ -191,22 +190,41 @@ TEST(PersistentCache, DropsWhatTheDiskIsTooSlowFor) {
   EXPECT_EQ(cache.stats().writes, taken);
 }
 
+// Each of them knows its own files only until it looks again.
+TEST(PersistentStore, SeveralKeepOneBoundTogether) {
+  const testing::TestFolder folder;
+  const uint64_t each = entry_of(name_of(0)).size(), most = 20;
+  std::vector<std::thread> writers;
+  for (uint32_t w = 0; w < 4; ++w)
+    writers.emplace_back([&, w] {
+      auto store = PersistentStore::open(folder.path(), most * each);
+      ASSERT_TRUE(store);
+      for (uint32_t i = 0; i < 60; ++i) ASSERT_TRUE((*store)->write(name_of(1000 * w + i), entry_of(name_of(1000 * w + i))));
+    });
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_LE(folder.files().size(), most);
+  EXPECT_GE(folder.files().size(), most / 2);
+  auto store = PersistentStore::open(folder.path(), most * each);
+  EXPECT_EQ((*store)->bytes(), folder.files().size() * each);
+}
+
 // kill -9 at any moment leaves whole entries, and files that no one takes for entries.
 TEST(PersistentCache, SurvivesBeingKilled) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   size_t entries = 0;
   for (int round = 0; round < 8; ++round) {
     const pid_t child = ::fork();
     if (child == 0) {
-      auto store = PersistentStore::open(folder.text(), 1 << 20).value();
+      auto store = PersistentStore::open(folder.path(), 1 << 20).value();
       for (uint32_t i = 0;; ++i) (void)store->write(name_of(i % 500), entry_of(name_of(i % 500)));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(3 + 5 * round));
+    while (folder.files().size() < 2) std::this_thread::yield();  // it is at work, on any machine
+    std::this_thread::sleep_for(std::chrono::milliseconds(round));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
   }
   for (uint32_t i = 0; i < 500; ++i) {
-    const auto text = read_text_file(folder.text() + "/" + name_of(i).text());
+    const auto text = read_text_file(folder.path() + "/" + name_of(i).text());
     if (!text) continue;
     ++entries;
     EXPECT_TRUE(decode_entry(*text, name_of(i), kTokens, kShape));

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "engine/test/bench.h"
-#include "engine/test/folder.h"
 #include "runner/shared_data.h"
 
 namespace hearth::engine {
@@ -18,11 +18,11 @@ namespace fs = std::filesystem;
 
 const std::vector<FakeOptions> kModels = {{}, {.windows = {0, 8}}, {.windows = {5}}, {.is_recurrent = true}, {.windows = {}, .is_recurrent = true}};
 
-EngineOptions options_for(const TestFolder& folder) {
+EngineOptions options_for(const testing::TestFolder& folder) {
   EngineOptions options{.context = 128, .page_tokens = 4, .k_type = ops::KvType::kF32, .v_type = ops::KvType::kF32, .prefill_chunk = 16,
                         .max_sequences = 3};
   options.kv_memory_bytes = 1 << 20;
-  options.disk_cache = {.folder = folder.text(), .model = "fake"};
+  options.disk_cache = {.folder = folder.path(), .model = "fake"};
   return options;
 }
 
@@ -43,7 +43,7 @@ Finish ask(const FakeOptions& fake, const EngineOptions& options, const Request&
 
 TEST(Disk, ANewEngineFindsWhatTheLastOneComputed) {
   for (size_t m = 0; m < kModels.size(); ++m) {
-    const TestFolder folder;
+    const testing::TestFolder folder;
     const EngineOptions options = options_for(folder);
     EXPECT_EQ(ask(kModels[m], options, request_of(50)).cached_tokens, 0u);
     const Finish again = ask(kModels[m], options, request_of(50));
@@ -60,8 +60,40 @@ TEST(Disk, ANewEngineFindsWhatTheLastOneComputed) {
   }
 }
 
+// A prefix larger than what may be brought to memory at once comes whole, part by part.
+TEST(Disk, ALongPrefixComesInParts) {
+  for (size_t m = 0; m < kModels.size(); ++m) {
+    const testing::TestFolder folder;
+    EngineOptions options = options_for(folder);
+    options.snapshot_pages = 2;
+    ask(kModels[m], options, request_of(90));
+    for (const uint64_t bytes : {uint64_t{1}, uint64_t{1000}, uint64_t{3000}}) {
+      options.disk_cache.loaded_bytes = bytes;
+      const Finish finish = ask(kModels[m], options, request_of(90));
+      const bool needs_states_within = kModels[m].is_recurrent && !kModels[m].windows.empty();
+      if (!needs_states_within || bytes == 3000) EXPECT_EQ(finish.disk_tokens, 88u) << m << " " << bytes;
+    }
+  }
+}
+
+// Of a long prefix, a small memory holds what it can; nothing is asked for without end.
+TEST(Disk, ALongPrefixMeetsASmallMemory) {
+  const testing::TestFolder folder;
+  EngineOptions options = options_for(folder);
+  ask({}, options, request_of(90));
+  options.disk_cache.loaded_bytes = 600;
+  options.kv_memory_bytes = 0;  // one sequence: what the prefix leaves is evicted by what it still needs
+  Bench bench({}, options);
+  const auto other = bench.submit(request_of(70, 5)).second;
+  for (int steps = 0; steps < 4; ++steps) bench.engine->step();
+  const auto recorder = bench.submit(request_of(90)).second;
+  bench.run();
+  expect_same(*recorder, *run_alone({}, request_of(90), 128), "in parts");
+  expect_same(*other, *run_alone({}, request_of(70, 5), 128), "beside");
+}
+
 TEST(Disk, AddsToWhatMemoryKnows) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   const EngineOptions options = options_for(folder);
   ask({}, options, request_of(90));
   Bench bench({}, options);
@@ -82,7 +114,7 @@ TEST(Disk, DamagedFilesAreIgnoredAndRemoved) {
   size_t cases = 0;
   for (const FakeOptions& fake : {kModels[0], kModels[3]})
     for (int how = 0; how < 4; ++how, ++cases) {
-      const TestFolder folder;
+      const testing::TestFolder folder;
       const EngineOptions options = options_for(folder);
       ask(fake, options, request_of(50));
       const auto files = folder.files();
@@ -102,7 +134,7 @@ TEST(Disk, DamagedFilesAreIgnoredAndRemoved) {
 }
 
 TEST(Disk, OneDamagedPageCostsWhatFollows) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   const EngineOptions options = options_for(folder);
   ask({}, options, request_of(50));
   for (const fs::path& file : folder.files()) {
@@ -116,7 +148,7 @@ TEST(Disk, OneDamagedPageCostsWhatFollows) {
 }
 
 TEST(Disk, EnginesShareAFolder) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   EngineOptions options = options_for(folder);
   options.disk_cache.max_bytes = 20000;  // some forty pages: both evict, of each other too
   const auto work = [&](uint64_t seed) {
@@ -135,7 +167,7 @@ TEST(Disk, EnginesShareAFolder) {
 }
 
 TEST(Disk, AFullDiskOnlyCostsReuse) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   EngineOptions options = options_for(folder);
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
@@ -156,7 +188,7 @@ TEST(Disk, AFullDiskOnlyCostsReuse) {
 TEST(Disk, GivesTheSameAnswersInAnyMemory) {
   size_t cases = 0;
   for (size_t m = 0; m < kModels.size(); ++m) {
-    const TestFolder folder;
+    const testing::TestFolder folder;
     Random random(m);
     for (int round = 0; round < 6; ++round) {
       EngineOptions options = options_for(folder);
@@ -182,7 +214,7 @@ TEST(Disk, GivesTheSameAnswersInAnyMemory) {
 }
 
 TEST(Disk, CancelledWhileItWaitsForTheDisk) {
-  const TestFolder folder;
+  const testing::TestFolder folder;
   const EngineOptions options = options_for(folder);
   ask({}, options, request_of(90));
   Bench bench({}, options);
@@ -198,12 +230,12 @@ TEST(Disk, CancelledWhileItWaitsForTheDisk) {
 TEST(Disk, AFolderThatCannotBeUsedIsAnError) {
   MemoryBackend backend;
   FakeModel model({});
-  const TestFolder folder;
-  std::ofstream(folder.text()) << "a file";
-  const auto engine = make_engine(model, backend, options_for(folder));
+  const testing::TestFolder folder;
+  EngineOptions options = options_for(folder);
+  options.disk_cache.folder = folder.write("file", "");
+  const auto engine = make_engine(model, backend, options);
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::kCannotCreate);
-  fs::remove(folder.text());
 }
 
 TEST(PrefixMiss, IsToldWhenAPromptLeavesTheLastOne) {

@@ -12,8 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/file.h"
 #include "base/hash.h"
+#include "base/test_folder.h"
 #include "checkpoint/gguf_writer.h"
 #include "service/packs/pack_file.h"
 
@@ -27,12 +27,8 @@ constexpr uint64_t kBytes = (uint64_t{9} << 20) + 123;  // three pieces, the las
 class PackCacheTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::temp_directory_path() / fmt::format("pack_cache_test_{}", ::getpid());
-    fs::remove_all(root_);
-    fs::create_directories(root_);
     model_ = write_model("model.gguf", 7);
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   // A model of one tensor, whose bytes come from `seed`.
   std::string write_model(const std::string& name, uint8_t seed) {
@@ -84,7 +80,8 @@ class PackCacheTest : public ::testing::Test {
     return found;
   }
 
-  fs::path root_;
+  const hearth::testing::TestFolder folder_;
+  const fs::path root_ = folder_.path();
   std::string model_;
 };
 

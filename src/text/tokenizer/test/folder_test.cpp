@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/file.h"
+#include "base/test_folder.h"
 #include "runner/shared_data.h"
 #include "text/tokenizer/test/gguf_vocab.h"
 #include "text/tokenizer/tokenizer.h"
@@ -29,20 +29,10 @@ std::shared_ptr<const Tokenizer> load_vocab(const std::string& path) {
   return loaded.value_or(nullptr);
 }
 
-// A folder of its own for each test, removed behind it.
 class TokenizerFolder : public ::testing::Test {
  protected:
-  void SetUp() override {
-    path_ = std::filesystem::temp_directory_path() /
-            (std::string("hearth_") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
-             std::to_string(::getpid()));
-    std::filesystem::create_directories(path_);
-  }
-  void TearDown() override { std::filesystem::remove_all(path_); }
-  void write(const std::string& name, std::string_view content) {
-    ASSERT_TRUE(write_file((path_ / name).string(), content));
-  }
-  std::filesystem::path path_;
+  void write(const std::string& name, std::string_view content) { folder_.write(name, content); }
+  const hearth::testing::TestFolder folder_;
 };
 
 constexpr std::string_view kSmallJson = R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]},
@@ -52,7 +42,7 @@ TEST_F(TokenizerFolder, small_files_complete_tokenizer_json) {
   write("tokenizer.json", kSmallJson);
   write("tokenizer_config.json", R"({"bos_token":{"content":"<s>"},"eos_token":"</s>","add_bos_token":true})");
   write("generation_config.json", R"({"eos_token_id":[4,0]})");
-  const auto t = load_tokenizer_folder(path_.string()).value();
+  const auto t = load_tokenizer_folder(folder_.path()).value();
   EXPECT_EQ(t->encode("ab"), (std::vector<TokenId>{3, 2}));
   EXPECT_EQ(t->special().bos, 3);
   EXPECT_EQ(t->special().eos, 4);
@@ -64,7 +54,7 @@ TEST_F(TokenizerFolder, small_files_complete_tokenizer_json) {
 TEST_F(TokenizerFolder, a_malformed_small_file_is_named) {
   write("tokenizer.json", kSmallJson);
   write("generation_config.json", "{");
-  const auto loaded = load_tokenizer_folder(path_.string());
+  const auto loaded = load_tokenizer_folder(folder_.path());
   ASSERT_FALSE(loaded);
   EXPECT_NE(loaded.error().text().find("generation_config.json"), std::string::npos);
 }
@@ -82,7 +72,7 @@ TEST_F(TokenizerFolder, tekken_numbers_its_ranks_behind_the_special_tokens) {
       "tekken.json",
       R"({"config":{"pattern":"\\p{L}+|[^\\p{L}]","default_num_special_tokens":4,"default_vocab_size":261},"vocab":[)" +
           vocab + R"(],"special_tokens":[{"rank":3,"token_str":"[INST]","is_control":true}]})");
-  const auto t = load_tokenizer_folder(path_.string()).value();
+  const auto t = load_tokenizer_folder(folder_.path()).value();
   EXPECT_EQ(t->size(), 261u);
   EXPECT_EQ(t->encode("ab[INST]", {.parse_special = true}), (std::vector<TokenId>{1, 260, 3}));
   EXPECT_EQ(t->decode(t->encode("é ab\n")), "é ab\n");
@@ -92,9 +82,9 @@ TEST_F(TokenizerFolder, tekken_numbers_its_ranks_behind_the_special_tokens) {
 TEST_F(TokenizerFolder, sentencepiece_with_added_tokens) {
   HEARTH_SKIP_WITHOUT_SHARED_DATA();
   std::filesystem::copy(testing::shared_data() + "/models/llama2c_tokenizer/tokenizer.model",
-                        path_ / "tokenizer.model");
+                        folder_.path("tokenizer.model"));
   write("added_tokens.json", R"({"<|im_start|>":32000,"<|im_end|>":32001})");
-  const auto t = load_tokenizer_folder(path_.string()).value();
+  const auto t = load_tokenizer_folder(folder_.path()).value();
   EXPECT_EQ(t->size(), 32002u);
   EXPECT_EQ(t->encode("<|im_end|>", {.parse_special = true}), (std::vector<TokenId>{1, 32001}));
   EXPECT_EQ(t->special().end_of_generation, (std::vector<TokenId>{2, 32001}));
