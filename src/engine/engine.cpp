@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
@@ -51,6 +53,25 @@ Clock clock_of(const EngineOptions& options) {
   return [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
 }
 
+// Who owns which pages and who is next. Begun anew in the same place, so that references to both stay valid.
+class Books {
+ public:
+  Books(CacheOptions cache, const SchedulerOptions& scheduler) : cache_options_(std::move(cache)), scheduler_options_(scheduler) { begin(); }
+
+  void begin() {
+    cache_.emplace(cache_options_);
+    scheduler_.emplace(*cache_, scheduler_options_);
+  }
+  Cache& cache() { return *cache_; }
+  Scheduler& scheduler() { return *scheduler_; }
+
+ private:
+  const CacheOptions cache_options_;
+  const SchedulerOptions scheduler_options_;
+  std::optional<Cache> cache_;
+  std::optional<Scheduler> scheduler_;
+};
+
 class LocalEngine final : public Engine {
  public:
   LocalEngine(model::Model& model, ops::Backend& backend, const EngineOptions& options, PageLayout layout, CachePlan plan)
@@ -62,10 +83,10 @@ class LocalEngine final : public Engine {
         snapshots_(plan.snapshots),
         page_memory_(std::move(layout), plan.groups, backend),
         slot_memory_(model.state_shape(), options.max_sequences + plan.snapshots + plan.swap_slots, backend),
-        cache_({.groups = plan.groups, .page_tokens = options.page_tokens, .reuses_prefixes = options.prefix_cache,
-                .has_slots = !model.state_shape().slots.empty(), .snapshots = plan.snapshots, .snapshot_pages = options.snapshot_pages}),
-        scheduler_(cache_, {.prefill_chunk = options.prefill_chunk, .max_sequences = options.max_sequences, .max_itl = options.max_itl,
-                            .policy = options.policy, .snapshots = plan.snapshots, .swap_slots = plan.swap_slots}),
+        books_({.groups = plan.groups, .page_tokens = options.page_tokens, .reuses_prefixes = options.prefix_cache,
+                .has_slots = !model.state_shape().slots.empty(), .snapshots = plan.snapshots, .snapshot_pages = options.snapshot_pages},
+               {.prefill_chunk = options.prefill_chunk, .max_sequences = options.max_sequences, .max_itl = options.max_itl,
+                .policy = options.policy, .snapshots = plan.snapshots, .swap_slots = plan.swap_slots}),
         runner_(model, backend, page_memory_, slot_memory_),
         prompts_(options.page_tokens),
         meter_(options.observer),
@@ -88,6 +109,9 @@ class LocalEngine final : public Engine {
 
  private:
   bool take_in();
+  bool take_step();
+  void open_new_books();
+  void end_all();
   void end_overdue();
   void compute();
   WaitingQueue::MayStart ask_disk();
@@ -97,6 +121,7 @@ class LocalEngine final : public Engine {
   void settle(size_t index, const Grant& grant);
   std::vector<Sequence*> start_forks(Sequence& leader);
   void report_prompt(Sequence& sequence, size_t index, uint32_t first_position);
+  std::optional<FinishReason> reason_to_end(const Sequence& sequence) const;
   void choose(Sequence& sequence, std::span<const float> logits);
   void finish(Sequence& sequence, FinishReason reason, Error error = {});
 
@@ -108,8 +133,12 @@ class LocalEngine final : public Engine {
   const uint32_t snapshots_;
   PagePool page_memory_;
   RecurrentPool slot_memory_;
-  Cache cache_;
-  Scheduler scheduler_;
+  Books books_;
+  Cache& cache_ = books_.cache();
+  Scheduler& scheduler_ = books_.scheduler();
+  bool are_books_valid_ = true;                       // not where memory ran out while they were written
+  uint32_t failed_steps_ = 0;                         // in a row
+  Inbox::Mail mail_;                                  // taken, and not yet in the books
   Runner runner_;
   std::vector<std::unique_ptr<Sequence>> sequences_;  // unfinished, oldest first
   std::vector<Grant> grants_;                         // of this step
@@ -159,22 +188,27 @@ Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std:
   return Failure(std::move(busy));
 }
 
-// Returns whether anything came in. No event is sent under a lock: a sink may call cancel().
+// Returns whether anything came in. No event is sent under a lock: a sink may call cancel(). What is in the mail stays there
+// until it is in the books, should memory run out between.
 bool LocalEngine::take_in() {
-  Inbox::Mail mail = inbox_.take();
-  for (auto& sequence : mail.submitted) {
-    if (disk_) disk_->enter(*sequence);
-    scheduler_.add(*sequence);
-    sequences_.push_back(std::move(sequence));
+  if (mail_.submitted.empty() && mail_.cancelled.empty()) mail_ = inbox_.take();
+  const bool any = !mail_.submitted.empty();
+  sequences_.reserve(sequences_.size() + mail_.submitted.size());
+  for (auto& submitted : mail_.submitted) {
+    if (submitted == nullptr) continue;
+    if (disk_) disk_->enter(*submitted);
+    sequences_.push_back(std::move(submitted));
+    scheduler_.add(*sequences_.back());
   }
-  bool any = !mail.submitted.empty();
-  for (const RequestId id : mail.cancelled) {
-    const auto found = std::ranges::find(sequences_, id, &Sequence::id);
-    if (found == sequences_.end()) continue;
-    finish(**found, FinishReason::kCancelled);
-    any = true;
+  mail_.submitted.clear();
+  bool has_ended = false;
+  while (!mail_.cancelled.empty()) {
+    const auto found = std::ranges::find(sequences_, mail_.cancelled.front(), &Sequence::id);
+    has_ended |= found != sequences_.end();
+    if (found != sequences_.end()) finish(**found, FinishReason::kCancelled);
+    mail_.cancelled.erase(mail_.cancelled.begin());
   }
-  return any;
+  return any || has_ended;
 }
 
 void LocalEngine::end_overdue() {
@@ -183,7 +217,43 @@ void LocalEngine::end_overdue() {
     if (sequences_[i]->deadline() <= now) finish(*sequences_[i], FinishReason::kDeadline);
 }
 
+// Memory that runs out in the middle of a step leaves books that nobody can trust. They are begun anew and what they knew is
+// computed again, which gives the same tokens; where memory runs out again at once, everybody is told.
 bool LocalEngine::step() {
+  try {
+    if (!are_books_valid_) open_new_books();
+    const bool any = take_step();
+    failed_steps_ = 0;
+    return any;
+  } catch (const std::bad_alloc&) {
+    are_books_valid_ = false;
+    if (++failed_steps_ > 1) end_all();
+    return true;
+  }
+}
+
+void LocalEngine::open_new_books() {
+  books_.begin();
+  for (const auto& sequence : sequences_) sequence->start_over();
+  for (const auto& sequence : sequences_) scheduler_.add(*sequence);
+  are_books_valid_ = true;
+  log::warn("memory ran out in a step: {} requests are computed again from their beginning", sequences_.size());
+}
+
+void LocalEngine::end_all() {
+  for (auto* sequences : {&sequences_, &mail_.submitted}) {
+    for (auto& sequence : *sequences) {
+      const std::unique_ptr<Sequence> ended = std::move(sequence);
+      if (ended == nullptr) continue;
+      Finish finish = ended->finish(FinishReason::kError);
+      finish.error = {ErrorCode::kDoesNotFit, "memory ran out", {}};
+      ended->sink().on_finish(finish);
+    }
+    sequences->clear();
+  }
+}
+
+bool LocalEngine::take_step() {
   const bool any = take_in();
   end_overdue();
   if (!scheduler_.is_idle()) {
@@ -319,23 +389,32 @@ void LocalEngine::report_prompt(Sequence& sequence, size_t index, uint32_t first
   sequence.sink().on_prompt_progress(sequence.past(), sequence.prompt_tokens());
 }
 
-void LocalEngine::choose(Sequence& sequence, std::span<const float> logits) {
+std::optional<FinishReason> LocalEngine::reason_to_end(const Sequence& sequence) const {
   const Request& request = sequence.request();
+  if (sequence.generated_tokens() == 0) return std::nullopt;
+  if (std::ranges::find(request.stop_tokens, sequence.tokens().back()) != request.stop_tokens.end()) return FinishReason::kStopToken;
+  if (sequence.generated_tokens() == request.max_tokens) return FinishReason::kLength;
+  if (sequence.known() == context_) return FinishReason::kContext;
+  return std::nullopt;
+}
+
+// Whatever needs memory comes before the token is drawn: a step that fails is repeated, and must draw the same.
+void LocalEngine::choose(Sequence& sequence, std::span<const float> logits) {
+  if (const auto reason = reason_to_end(sequence)) return finish(sequence, *reason);  // memory ran out before it was told
   const auto distribution = Distribution::of(logits);
   if (!distribution) return finish(sequence, FinishReason::kError, distribution.error());
+  top_.clear();
+  candidates_.reset(logits, *distribution);
+  for (const Candidate& best : candidates_.ranked(sequence.request().top_logprobs))
+    top_.push_back({best.token, distribution->logprob(best.logit)});
+  sequence.expect_token();
   const auto token = sequence.chain().choose(candidates_, logits, *distribution, sequence.tokens());
   if (!token) return finish(sequence, FinishReason::kError, token.error());
 
-  top_.clear();
-  candidates_.reset(logits, *distribution);
-  for (const Candidate& best : candidates_.ranked(request.top_logprobs)) top_.push_back({best.token, distribution->logprob(best.logit)});
   const bool is_first = sequence.generated_tokens() == 0;
   meter_.token(is_first, sequence.append(*token, clock_()));
   sequence.sink().on_token(*token, distribution->logprob(logits[static_cast<size_t>(*token)]), top_);
-
-  if (std::ranges::find(request.stop_tokens, *token) != request.stop_tokens.end()) finish(sequence, FinishReason::kStopToken);
-  else if (sequence.generated_tokens() == request.max_tokens) finish(sequence, FinishReason::kLength);
-  else if (sequence.known() == context_) finish(sequence, FinishReason::kContext);
+  if (const auto reason = reason_to_end(sequence)) finish(sequence, *reason);
 }
 
 // Who hears of the end and then asks for the figures finds the request ended in them.

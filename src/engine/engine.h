@@ -68,7 +68,8 @@ class Engine {
   // for no sink or more than kMostContinuations.
   virtual Result<std::vector<RequestId>> submit_several(Request request, std::span<const std::shared_ptr<EventSink>> sinks) = 0;
   virtual void cancel(RequestId id) = 0;   // finishes with kCancelled within one step; unknown ids are ignored
-  virtual bool step() = 0;                 // one step; false when there is nothing to do
+  virtual bool step() = 0;                 // one step; false when there is nothing to do. Where memory runs out (std::bad_alloc),
+                                           // requests start again; if at once again, all end with kDoesNotFit
 
   // Sleeps until there is something to do (true), or until the time is over or wake() was called (false).
   virtual bool wait_for_work(std::chrono::milliseconds timeout) = 0;

@@ -14,6 +14,7 @@ bool Inbox::submit(std::vector<std::unique_ptr<Sequence>>& sequences) {
       refused_ += sequences.size();
       return false;
     }
+    mail_.submitted.reserve(mail_.submitted.size() + sequences.size());  // if memory runs out, none is taken
     for (auto& sequence : sequences) mail_.submitted.push_back(std::move(sequence));
   }
   came_.notify_one();

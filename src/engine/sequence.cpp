@@ -72,6 +72,14 @@ void Sequence::resume(uint32_t slot) {
   slot_ = slot;
 }
 
+void Sequence::start_over() {
+  preemptions_ += stage_ != Stage::kWaiting;
+  stage_ = Stage::kWaiting;
+  past_ = 0;
+  pages = {};
+  disk.is_waiting = false;
+}
+
 void Sequence::advance(uint32_t rows) {
   past_ += rows;
   HEARTH_CHECK(past_ <= known(), "more tokens were computed than are known");

@@ -29,14 +29,14 @@ bool PersistentCache::offer(const EntryName& name, std::span<const int32_t> toke
       ++stats_.dropped;
       return false;
     }
-    queued_.insert(name.text());
-    queued_bytes_ += bytes;
   }
   Job job{name, encode_entry(name, tokens, parts)};
   {
     const std::lock_guard lock(mutex_);
-    queued_bytes_ += job.file.size() - bytes;
-    jobs_.push_back(std::move(job));
+    const uint64_t file_bytes = job.file.size();
+    jobs_.push_back(std::move(job));  // the first that may find no memory
+    queued_bytes_ += file_bytes;
+    queued_.insert(name.text());
   }
   changed_.notify_all();
   return true;
@@ -118,7 +118,9 @@ PersistentCache::Answer PersistentCache::look_up(Query query) {
   answer.pages = static_cast<uint32_t>(query.keys.size()) - query.first;
   if (!shape_.pages.part_bytes.empty()) {
     uint64_t bytes = 0;
+    constexpr uint32_t kPagesAhead = 4;  // the disk works while checksums are made
     for (uint32_t i = 0; i < answer.pages && bytes < shape_.loaded_bytes; ++i) {
+      if (i + kPagesAhead < answer.pages) store_->will_read({query.keys[query.first + i + kPagesAhead], EntryKind::kPages});
       auto entry = read(EntryKind::kPages, query, query.first + i);
       if (!entry && entry.error().code == ErrorCode::kIntegrity) sweep(query, query.first + i);
       if (!entry) break;

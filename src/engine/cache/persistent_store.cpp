@@ -177,6 +177,11 @@ Result<std::string> PersistentStore::read(const EntryName& name, uint64_t limit)
   return text;
 }
 
+void PersistentStore::will_read(const EntryName& name) const {
+  const Descriptor file(::open(path(name.text()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() >= 0) ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
+}
+
 void PersistentStore::remove(const EntryName& name) {
   const std::string file = name.text();
   ::unlink(path(file).c_str());

@@ -25,6 +25,7 @@ class PersistentStore {
   Result<void> write(const EntryName& name, std::string_view file);
   // Errors: kNotFound, kIo.
   Result<std::string> read(const EntryName& name, uint64_t limit);
+  void will_read(const EntryName& name) const;  // the system may fetch it from the disk meanwhile
   void remove(const EntryName& name);  // a damaged file
   uint64_t bytes() const;              // as far as this process knows
 

@@ -84,12 +84,14 @@ Chain::Chain(const SamplingOptions& options, uint32_t vocab, std::span<const Sam
 Result<int32_t> Chain::choose(Candidates& scratch, std::span<const float> logits, const Distribution& distribution,
                               std::span<const int32_t> history) {
   scratch.reset(logits, distribution);
-  double uniform = random_.uniform();
+  Random random = random_;  // drawn from for good once a token is chosen: memory may run out before
+  double uniform = random.uniform();
   Turn turn{scratch, history, uniform};
   for (const auto& sampler : samplers_) sampler->apply(turn);
   if (scratch.best() == -INFINITY) return fail(ErrorCode::kInvalidArgument, "sampling.logit_bias forbids every token that is left to choose from");
   if (is_greedy_) return scratch.ranked(1)[0].token;
   const Candidates::Draw draw = scratch.draw(uniform);
+  random_ = random;
   for (const auto& sampler : samplers_) sampler->chosen(draw.probability);
   return draw.token;
 }
