@@ -92,6 +92,7 @@ class LocalEngine final : public Engine {
         meter_(options.observer),
         inbox_(options.max_waiting) {}
 
+  Result<void> open_swap() { return page_memory_.open_swap(cache_.groups(), options_.swap_folder); }
   Result<void> open_disk(const ops::Backend& backend);
 
   Result<RequestId> submit(Request request, std::shared_ptr<EventSink> sink) override;
@@ -449,7 +450,8 @@ std::string LocalEngine::summary() const {
     text += fmt::format(", {} recurrent slots and {} snapshots {:.1f} MiB", options_.max_sequences, snapshots_,
                         static_cast<double>(slot_memory_.bytes()) / (1 << 20));
   if (page_memory_.swap_bytes() != 0)
-    text += fmt::format(", swap {:.1f} MiB", static_cast<double>(page_memory_.swap_bytes()) / (1 << 20));
+    text += fmt::format(", swap {:.1f} MiB{}{}", static_cast<double>(page_memory_.swap_bytes()) / (1 << 20),
+                        options_.swap_folder.empty() ? "" : " in ", options_.swap_folder);
   return text;
 }
 
@@ -466,6 +468,7 @@ Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& b
   if (options.context == 0 && plan.context < made_for)
     log::info("context {} instead of the model's {}: so much cache was granted", plan.context, made_for);
   auto engine = std::make_unique<LocalEngine>(model, backend, options, std::move(layout), std::move(plan));
+  HEARTH_TRY_VOID(engine->open_swap());
   HEARTH_TRY_VOID(engine->open_disk(backend));
   return engine;
 }

@@ -46,7 +46,8 @@ struct EngineOptions {
   uint32_t snapshots = 0;            // of recurrent states, kept with those pages; 0: some for each sequence
   uint32_t snapshot_pages = 32;      // pages between two of them inside a prompt; 0: only where it ends or leaves another
   DiskCacheOptions disk_cache = {};
-  uint64_t swap_bytes = 0;           // memory for the pages of sequences that gave way; 0: they are computed again
+  uint64_t swap_bytes = 0;           // room for the pages of sequences that gave way; 0: they are computed again
+  std::string swap_folder = {};      // keep them in an unnamed file of this folder; empty: in memory
   uint32_t max_waiting = 256;        // submissions beyond these are refused with kBusy
   double max_itl = 0.2;              // seconds that a step may take while somebody waits for the next token; 0: no limit
   Policy policy = Policy::kFcfs;

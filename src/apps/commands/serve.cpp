@@ -25,7 +25,7 @@ struct ServeOptions {
   std::string models_dir, template_file;
   uint32_t parallel = 4, queue = 256;
   double max_itl = 0.2;
-  std::string kv_memory, swap_memory, prefix_cache_dir, prefix_cache_size = "16GiB", policy = "fcfs";
+  std::string kv_memory, swap_memory, swap_dir, prefix_cache_dir, prefix_cache_size = "16GiB", policy = "fcfs";
   bool normalizes_prompts = false, explains_misses = false;
   std::string overflow = "refuse", log_format = "text", otlp_endpoint;
   service::ModelOptions model;
@@ -56,7 +56,8 @@ void visit_options(options::OptionList& v, ServeOptions& o) {
   v("max-itl", o.max_itl, "seconds that prompts may delay the next token of running answers; 0 is no limit", in_range(0, 3600));
   v("policy", o.policy, "which waiting request starts first", one_of({"fcfs", "longest-prefix", "priority"}));
   v("kv-memory", o.kv_memory, "memory for keys and values, per model", any().named("SIZE").or_else("what remains"));
-  v("swap-memory", o.swap_memory, "memory for the cache of answers that gave way to others, per model", any().named("SIZE").or_else("none: computed again"));
+  v("swap-memory", o.swap_memory, "room for the cache of answers that gave way to others, per model", any().named("SIZE").or_else("none: computed again"));
+  v("swap-dir", o.swap_dir, "have that room on disk, in a file of this folder", any().named("FOLDER").or_else("in memory"));
   v("prefix-cache-dir", o.prefix_cache_dir, "keep computed prompts in this folder, for the next start", any().named("FOLDER"));
   v("prefix-cache-size", o.prefix_cache_size, "what that folder may hold, per model", any().named("SIZE"));
   v("normalize-prompts", o.normalizes_prompts, "drop lines that coding agents put before system prompts and change with every request, so that the cache finds the rest");
@@ -159,6 +160,7 @@ class Serve final : public Command {
                                                               : engine::Policy::kFcfs;
     out.keep_alive = std::chrono::seconds(options_.keep_alive_seconds);
     out.engine.disk_cache.folder = options_.prefix_cache_dir;
+    out.engine.swap_folder = options_.swap_dir;
     for (const auto& [size, bytes] : {std::pair(&options_.kv_memory, &out.engine.kv_memory_bytes), {&options_.swap_memory, &out.engine.swap_bytes},
                                       {&options_.prefix_cache_size, &out.engine.disk_cache.max_bytes}}) {
       if (size->empty()) continue;

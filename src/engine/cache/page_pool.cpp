@@ -20,24 +20,32 @@ PageLayout::PageLayout(const model::StateShape& shape, uint32_t page_tokens, ops
 }
 
 PagePool::PagePool(PageLayout layout, std::span<const CacheGroup> groups, ops::Backend& backend) : layout_(std::move(layout)) {
-  for (size_t g = 0; g < groups.size(); ++g) {
-    memory_.push_back(backend.allocate(groups[g].pages * layout_.page_bytes[g]));
-    swap_.emplace_back(groups[g].swap_pages * layout_.page_bytes[g]);
-  }
+  for (size_t g = 0; g < groups.size(); ++g) memory_.push_back(backend.allocate(groups[g].pages * layout_.page_bytes[g]));
   for (size_t i = 0; i < layout_.layers.size(); ++i) {
     ops::KvLayer& layer = layout_.layers[i];
     layer.first_page = memory_[layer.group].bytes() + layout_.offsets[i];
   }
 }
 
-static uint64_t sum(std::span<const Buffer> buffers) {
+Result<void> PagePool::open_swap(std::span<const CacheGroup> groups, const std::string& folder) {
+  for (size_t g = 0; g < groups.size(); ++g) {
+    HEARTH_TRY(memory, SwapMemory::make(groups[g].swap_pages * layout_.page_bytes[g], folder));
+    swap_.push_back(std::move(memory));
+  }
+  return {};
+}
+
+uint64_t PagePool::bytes() const {
   uint64_t bytes = 0;
-  for (const Buffer& buffer : buffers) bytes += buffer.size();
+  for (const Buffer& buffer : memory_) bytes += buffer.size();
   return bytes;
 }
 
-uint64_t PagePool::bytes() const { return sum(memory_); }
-uint64_t PagePool::swap_bytes() const { return sum(swap_); }
+uint64_t PagePool::swap_bytes() const {
+  uint64_t bytes = 0;
+  for (const SwapMemory& memory : swap_) bytes += memory.size();
+  return bytes;
+}
 
 std::span<std::byte> PagePool::page(uint32_t group, uint32_t page) {
   return {memory_[group].bytes() + page * layout_.page_bytes[group], layout_.page_bytes[group]};
@@ -45,9 +53,9 @@ std::span<std::byte> PagePool::page(uint32_t group, uint32_t page) {
 
 void PagePool::move(const PageMove& move) {
   const size_t bytes = layout_.page_bytes[move.group];
-  Buffer& source = move.kind == PageMove::Kind::kSwapIn ? swap_[move.group] : memory_[move.group];
-  Buffer& target = move.kind == PageMove::Kind::kSwapOut ? swap_[move.group] : memory_[move.group];
-  std::memcpy(target.bytes() + move.to * bytes, source.bytes() + move.from * bytes, bytes);
+  const std::byte* source = (move.kind == PageMove::Kind::kSwapIn ? swap_[move.group].bytes() : memory_[move.group].bytes()) + move.from * bytes;
+  std::byte* target = (move.kind == PageMove::Kind::kSwapOut ? swap_[move.group].bytes() : memory_[move.group].bytes()) + move.to * bytes;
+  std::memcpy(target, source, bytes);
 }
 
 }  // namespace hearth::engine

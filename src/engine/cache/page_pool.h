@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/cache/cache.h"
+#include "engine/cache/swap_memory.h"
 #include "model/model.h"
 #include "ops/backend.h"
 #include "tensor/buffer.h"
@@ -25,6 +26,10 @@ class PagePool {
  public:
   PagePool(PageLayout layout, std::span<const CacheGroup> groups, ops::Backend& backend);
 
+  // Before the first kSwapOut: the groups' swap pages, in memory or, where a folder is named, in a file there. Errors:
+  // kCannotCreate.
+  Result<void> open_swap(std::span<const CacheGroup> groups, const std::string& folder);
+
   const PageLayout& layout() const { return layout_; }
   std::span<const ops::KvLayer> layers() const { return layout_.layers; }  // as StateShape::kv
   uint64_t bytes() const;        // of pages
@@ -35,7 +40,8 @@ class PagePool {
 
  private:
   PageLayout layout_;
-  std::vector<Buffer> memory_, swap_;  // [group]
+  std::vector<Buffer> memory_;    // [group]
+  std::vector<SwapMemory> swap_;  // [group]
 };
 
 }  // namespace hearth::engine

@@ -1,4 +1,5 @@
 // Many at once: continuations share pages, keys and priorities get what they are due, nobody waits too long for a token.
+#include <filesystem>
 #include <numeric>
 
 #include "engine/test/bench.h"
@@ -246,6 +247,7 @@ TEST(Priority, TheHigherOnePushesTheLowerOut) {
 
 // From no swap memory to plenty, with pages for one context only: nothing is lost, leaked or different.
 TEST(Swap, GivesTheSameAnswersInAnySpace) {
+  const std::string folder = std::filesystem::temp_directory_path().string();
   size_t cases = 0;
   for (const FakeOptions& fake : {FakeOptions{}, FakeOptions{.windows = {0, 8}}, FakeOptions{.is_recurrent = true}}) {
     EngineOptions options{.context = 32, .page_tokens = 4, .k_type = ops::KvType::kF32, .v_type = ops::KvType::kF32, .prefill_chunk = 8,
@@ -260,6 +262,7 @@ TEST(Swap, GivesTheSameAnswersInAnySpace) {
     }
     uint64_t swaps = 0;
     for (options.swap_bytes = 0; options.swap_bytes <= 8000; options.swap_bytes += 500, ++cases) {
+      options.swap_folder = options.swap_bytes % 1000 == 0 ? folder : "";
       Bench bench(fake, options);
       std::vector<std::shared_ptr<Recorder>> recorders;
       for (const Request& request : requests) recorders.push_back(bench.submit(request).second);
@@ -270,6 +273,18 @@ TEST(Swap, GivesTheSameAnswersInAnySpace) {
     EXPECT_GT(swaps, 0u);
   }
   testing::count_cases("engine properties", cases);
+}
+
+TEST(Swap, AFolderThatCannotHoldItIsNamed) {
+  EngineOptions options = options_for(1);
+  options.swap_bytes = 4096;
+  options.swap_folder = "/proc/no/such/folder";
+  FakeModel model({});
+  MemoryBackend backend;
+  const auto engine = make_engine(model, backend, options);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, ErrorCode::kCannotCreate);
+  EXPECT_TRUE(engine.error().message.starts_with("/proc/no/such/folder: no file can be made there")) << engine.error().message;
 }
 
 TEST(Snapshots, AreTakenWherePromptsPart) {
