@@ -13,6 +13,15 @@ class NodeQueues {
   // node_of_chunk[c] < placement.nodes
   NodeQueues(const Placement& placement, const std::vector<uint32_t>& node_of_chunk)
       : placement_(placement), chunks_(placement.nodes), next_(placement.nodes) {
+    assign(node_of_chunk);
+  }
+
+  // Begins anew with these chunks, in the memory of those before. Not while anybody takes chunks.
+  void assign(const std::vector<uint32_t>& node_of_chunk) {
+    for (uint32_t node = 0; node < placement_.nodes; ++node) {
+      chunks_[node].clear();
+      next_[node].store(0, std::memory_order_relaxed);
+    }
     for (size_t c = 0; c < node_of_chunk.size(); ++c) chunks_[node_of_chunk[c]].push_back(c);
   }
 

@@ -82,6 +82,10 @@ TEST(NodeQueues, OwnChunksStayHome) {
   EXPECT_EQ(queues.any(1), 4u);
   EXPECT_FALSE(queues.any(0));
   EXPECT_FALSE(queues.any(1));
+  queues.assign({1});
+  EXPECT_FALSE(queues.own(0));
+  EXPECT_EQ(queues.any(0), 0u);
+  EXPECT_FALSE(queues.any(1));
 }
 
 TEST(NodeQueues, EveryChunkIsTakenOnce) {

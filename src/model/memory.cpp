@@ -22,9 +22,9 @@ struct RowFloats {
     at_least({q + 2 * kv, q, std::max<uint64_t>(q, width), 0});
   }
   void add(const ShortConv&, uint32_t width) { at_least({3 * uint64_t{width}, width, width, 0}); }
-  void add(const Dense& d, uint32_t width) { at_least({2 * uint64_t{d.hidden}, 0, std::max(d.hidden, width), 0}); }
-  void add(const Moe& m, uint32_t width) {  // rows gathered per expert, gate and up, answers
-    at_least({m.experts, width, std::max(m.hidden, width), m.router.active * (2 * uint64_t{width} + 2 * uint64_t{m.hidden})});
+  void add(const Dense& d, uint32_t width) { at_least({d.hidden, 0, std::max(d.hidden, width), 0}); }
+  void add(const Moe& m, uint32_t width) {  // the normed copy; rows gathered per expert, the inside, answers
+    at_least({m.experts, 0, std::max(m.hidden, width), width + m.router.active * (2 * uint64_t{width} + m.hidden)});
   }
 
  private:
@@ -55,7 +55,7 @@ StateShape state_shape_of(const ModelPlan& plan) {
 
 uint64_t step_bytes(const ModelPlan& plan, uint32_t rows, uint32_t logit_rows) {
   RowFloats most;
-  uint64_t always = 2 * uint64_t{plan.width};  // the stream and its normed copy
+  uint64_t always = plan.width;  // the stream
   bool has_sandwich = false;
   for (const Layer& layer : plan.layers) {
     std::visit([&](const auto& mixer) { most.add(mixer, plan.width); }, layer.mixer);

@@ -17,13 +17,11 @@ struct Stage {
   BlockPtr block;
 
   void forward(const StepRun& run, ops::Matrix x) const {
-    const ops::Matrix normed = run.scratch.matrix(Purpose::kNormed, x.rows, x.columns);
-    run.backend.norm(x, normed, {.weight = norm.values(), .eps = run.norm_eps});
-    if (post_norm.empty()) return block->forward(run, normed, x, /*accumulate=*/true);
+    const ops::NormOptions before{.weight = norm.values(), .eps = run.norm_eps};
+    if (post_norm.empty()) return block->forward(run, x, before, x, /*accumulate=*/true);
     const ops::Matrix out = run.scratch.matrix(Purpose::kBlockOut, x.rows, x.columns);
-    block->forward(run, normed, out, /*accumulate=*/false);
-    run.backend.norm(out, out, {.weight = post_norm.values(), .eps = run.norm_eps});
-    run.backend.add(x, out, 1);
+    block->forward(run, x, before, out, /*accumulate=*/false);
+    run.backend.norm(out, x, {.weight = post_norm.values(), .eps = run.norm_eps, .accumulate = true});
   }
 };
 
@@ -83,8 +81,8 @@ class LoadedModel final : public Model {
 
   void forward(const ops::Step& step, const StateView& state, ops::Matrix logits) override {
     const ops::Matrix x = embedding_->forward(backend_, scratch_, step);
-    const std::vector<StepRope> ropes = step_ropes(step);
-    const StepRun run{backend_, scratch_, step, state, ropes, plan_.norm_eps};
+    prepare_ropes(step);
+    const StepRun run{backend_, scratch_, step, state, ropes_, plan_.norm_eps};
     int32_t number = 0;
     for (const LoadedLayer& layer : layers_) {
       const Trace::Span span(backend_.trace(), {.name = "layer", .number = number++});
@@ -96,25 +94,25 @@ class LoadedModel final : public Model {
 
  private:
   // The angles of all ropes side by side in one buffer.
-  std::vector<StepRope> step_ropes(const ops::Step& step) {
+  void prepare_ropes(const ops::Step& step) {
     uint32_t columns = 0;
     for (const Rope& rope : plan_.ropes) columns += rope.dims();
     const ops::Matrix all = scratch_.matrix(Purpose::kAngles, step.rows(), columns);
-    std::vector<StepRope> ropes;
+    ropes_.clear();
     uint32_t first = 0;
     for (const Rope& rope : plan_.ropes) {
       const ops::Matrix angles = all.slice(first, rope.dims());
       fill_angles(rope, step.positions, angles);
-      ropes.push_back({angles, rope.interleaved});
+      ropes_.push_back({angles, rope.interleaved});
       first += rope.dims();
     }
-    return ropes;
   }
 
   ModelPlan plan_;
   StateShape state_shape_;
   ops::Backend& backend_;
   Scratch scratch_;
+  std::vector<StepRope> ropes_;  // of the step that runs
   std::optional<Embedding> embedding_;
   std::optional<Head> head_;
   std::vector<LoadedLayer> layers_;

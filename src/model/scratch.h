@@ -10,8 +10,8 @@ namespace hearth::model {
 
 enum class Purpose : uint8_t {
   kResidual,   // the stream that runs through all layers
-  kNormed,     // a block's input
-  kProjected,  // qkv; gate and up; b, c and v of a convolution; router logits
+  kNormed,     // a block's input, where several operations read it
+  kProjected,  // qkv; the inside of a feed-forward; b, c and v of a convolution; router logits
   kMixed,      // attention's or the convolution's result, before its output matrix
   kBlockOut,   // a block's result where it cannot be added to the stream directly
   kAngles,

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "model/read_ahead.h"
+#include "ops/weight_source.h"
 
 namespace hearth::model {
 
@@ -136,20 +137,40 @@ bool Weights::is_fused(const std::string& fused, std::span<const Part> parts) {
   });
 }
 
-WeightPtr Weights::fused_or_stacked(const std::string& fused, std::span<const Part> parts, uint32_t columns) {
-  if (is_fused(fused, parts)) return matrix(fused, total_rows(parts), columns);
-  return stacked(parts, columns);
+// A fused tensor's rows as the parts that it holds.
+static std::vector<ops::WeightSource> cut(const ops::WeightSource& whole, std::span<const Weights::Part> parts) {
+  std::vector<ops::WeightSource> sources;
+  size_t first = 0;
+  for (const Weights::Part& part : parts) {
+    ops::WeightSource& source = sources.emplace_back(whole);
+    source.rows = static_cast<uint32_t>(part.rows);
+    if (whole.bytes.empty()) continue;
+    const size_t bytes = part.rows * ops::row_bytes(whole);
+    source.bytes = whole.bytes.subspan(first, bytes);
+    first += bytes;
+  }
+  return sources;
 }
 
-std::vector<WeightPtr> Weights::experts(std::span<const Part> parts, uint32_t count, uint32_t columns) {
+WeightPtr Weights::fused_or_stacked(const std::string& fused, std::span<const Part> parts, uint32_t columns) {
+  if (!is_fused(fused, parts)) return stacked(parts, columns);
+  const ops::WeightSource whole = keep(source(fused, total_rows(parts), columns));
+  return error_ ? nullptr : keep(pack(cut(whole, parts)));
+}
+
+std::vector<WeightPtr> Weights::experts(const std::string& fused, std::span<const Part> parts, uint32_t count,
+                                        uint32_t columns) {
+  const Part whole{fused, total_rows(parts)};
+  const bool is_fused = has(fused);
   std::vector<WeightPtr> weights;
   for (uint32_t expert = 0; expert < count; ++expert) {
     std::vector<ops::WeightSource> sources;
-    for (const Part& part : parts) {
+    for (const Part& part : is_fused ? std::span(&whole, 1) : parts) {
       if (error_) return {};
       sources.push_back(keep(expert_source(part, expert, count, columns)));
     }
-    if (!error_) weights.push_back(keep(pack(sources)));
+    if (error_) return {};
+    weights.push_back(keep(pack(is_fused ? cut(sources[0], parts) : sources)));
   }
   return weights;
 }

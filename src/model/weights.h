@@ -51,12 +51,13 @@ class Weights {
   WeightPtr matrix(const std::string& name, uint64_t rows, uint32_t columns);
   WeightPtr stacked(std::span<const Part> parts, uint32_t columns);
 
-  // The same rows, whether the file holds them in one tensor, `fused`, or in one tensor per part.
+  // The same rows, in the same parts, whether the file holds them in one tensor, `fused`, or in one tensor per part.
   WeightPtr fused_or_stacked(const std::string& fused, std::span<const Part> parts, uint32_t columns);
 
-  // For each of `count` experts the rows of its parts, stacked. A part is a tensor with the rows of all experts,
-  // "blk.0.ffn_up_exps.weight", or, where that is absent, one tensor per expert, "blk.0.ffn_up.3.weight".
-  std::vector<WeightPtr> experts(std::span<const Part> parts, uint32_t count, uint32_t columns);
+  // For each of `count` experts the rows of its parts, stacked, whether the file holds them in one tensor, `fused`, or apart. A
+  // part is a tensor with the rows of all experts, "blk.0.ffn_up_exps.weight", or, where that is absent, one tensor per
+  // expert, "blk.0.ffn_up.3.weight".
+  std::vector<WeightPtr> experts(const std::string& fused, std::span<const Part> parts, uint32_t count, uint32_t columns);
 
   // Values of any shape, decoded, part after part. norm() adds the plan's norm_offset.
   Vector vector(const std::string& name, uint64_t count);

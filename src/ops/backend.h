@@ -57,7 +57,7 @@ class Backend {
 
   virtual void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) = 0;
   virtual void matmul(const Weight& weight, ConstMatrix x, Matrix out, const MatmulOptions& options) = 0;
-  virtual void norm(ConstMatrix x, Matrix out, const NormOptions& options) = 0;  // out may be x
+  virtual void norm(ConstMatrix x, Matrix out, const NormOptions& options) = 0;  // out may be x, unless it accumulates
   virtual void rope(Matrix x, ConstMatrix angles, const RopeOptions& options) = 0;
 
   // Writes k (rows, kv_heads * k_dim) and v into the pages of each row's sequence.
@@ -66,19 +66,16 @@ class Backend {
   virtual void attention(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out,
                          const AttentionOptions& options) = 0;
 
-  // out = activation(gate) * up; out may be either.
-  virtual void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) = 0;
   virtual void activate(Matrix x, Activation activation) = 0;
-  virtual void add(Matrix target, ConstMatrix x, float scale) = 0;  // target += scale * x
   virtual void scale(Matrix x, float factor) = 0;
-  virtual void softcap(Matrix x, float cap) = 0;                    // x = cap * tanh(x / cap)
+  virtual void softcap(Matrix x, float cap) = 0;  // x = cap * tanh(x / cap)
   virtual void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) = 0;
 
   // routes: rows * options.active entries, row after row, best first.
   virtual void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) = 0;
-  // out[r] = sum over r's routes of weight * expert(x[r]); routes as above, `active` per row.
-  virtual void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active,
-                       Matrix out, Activation activation, uint32_t generated_rows) = 0;
+  // out[r] = sum over r's routes of weight * expert(x[r]); routes as above, options.active per row.
+  virtual void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+                       const ExpertOptions& options) = 0;
 
   // Gated short convolution (LFM2): x is (rows, 3 * width) = [b | c | v]; with u = b * v, out = c * causal_conv(u), where
   // causal_conv(u)[t] = sum_i kernel[channel][i] * u[t - (taps - 1) + i] (+ bias). The slot keeps the last taps - 1 values

@@ -2,6 +2,7 @@
 // The arguments of every operation a model may ask of a device. Meaning and shapes stand here once; ops/reference computes
 // them plainly in f32 and is the oracle for every other backend. All matrices are f32 views (matrix.h).
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -30,13 +31,6 @@ class Weight {
   std::string_view layout_name;    // the packed layout, for `show`
 };
 
-// out[r] = weight · x[r] (+ bias), for every row r.  x: (rows, weight.columns), out: (rows, weight.rows)
-struct MatmulOptions {
-  const float* bias = nullptr;     // weight.rows values, or none
-  bool accumulate = false;         // out += instead of out =
-  uint32_t generated_rows = 0;     // rows [0, generated_rows) use the decode kernels (Step)
-};
-
 enum class NormKind : uint8_t { kRms, kLayer };
 
 // Each row is `groups` runs of columns/groups values, normalized one by one:
@@ -47,6 +41,20 @@ struct NormOptions {
   const float* bias = nullptr;     // likewise, kLayer only
   float eps = 1e-5f;
   uint32_t groups = 1;
+  bool accumulate = false;         // out += instead of out =; not in place
+};
+
+enum class Activation : uint8_t { kSilu, kGeluTanh, kGelu, kRelu, kRelu2 };
+
+// out[r] = weight · x[r] (+ bias), for every row r.  x: (rows, weight.columns), out: (rows, weight.rows)
+struct MatmulOptions {
+  const NormOptions* norm = nullptr;  // of the rows of x, before anything else; or none
+  const float* bias = nullptr;        // weight.rows values, or none
+  // Half of a feed-forward: with weight and bias two parts of equal rows, gate above up,
+  // out[r] = activation(gate · x[r]) * (up · x[r]), and out is (rows, weight.rows / 2).
+  std::optional<Activation> gated = {};
+  bool accumulate = false;            // out += instead of out =
+  uint32_t generated_rows = 0;        // rows [0, generated_rows) use the decode kernels (Step)
 };
 
 // Rotates the first `dims` values of every head by angles (rows, dims): cos of pair i in column i, sin in dims/2 + i.
@@ -65,8 +73,6 @@ struct AttentionOptions {
   const float* sinks = nullptr;    // one extra logit per head that takes part in the softmax only; or none
 };
 
-enum class Activation : uint8_t { kSilu, kGeluTanh, kGelu, kRelu, kRelu2 };
-
 // Which experts a row goes to. Scores are softmax(logits) or sigmoid(logits); the `active` best are taken (ties: lower
 // index), renormalized to sum 1 if asked, multiplied by `scale`.
 struct RouterOptions {
@@ -80,7 +86,14 @@ struct Route {
   float weight;
 };
 
-// One expert's feed-forward: down · (activation(gate · x) * (up · x)); gate_up stacks gate's rows above up's.
+struct ExpertOptions {
+  uint32_t active = 0;             // routes per row
+  Activation activation = Activation::kSilu;
+  bool accumulate = false;         // out += instead of out =
+  uint32_t generated_rows = 0;     // as in a product
+};
+
+// One expert's feed-forward: down · (activation(gate · x) * (up · x)), gate_up as MatmulOptions::gated wants it.
 struct Expert {
   const Weight* gate_up;
   const Weight* down;

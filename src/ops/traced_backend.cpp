@@ -40,17 +40,9 @@ class TracedBackend final : public Backend {
     const Trace::Operation span(trace_, {.name = "attention", .rows = q.rows});
     inner_->attention(q, layer, step, out, options);
   }
-  void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) override {
-    const Trace::Operation span(trace_, {.name = "gated", .rows = out.rows});
-    inner_->gated(gate, up, out, activation);
-  }
   void activate(Matrix x, Activation activation) override {
     const Trace::Operation span(trace_, {.name = "activate", .rows = x.rows});
     inner_->activate(x, activation);
-  }
-  void add(Matrix target, ConstMatrix x, float scale) override {
-    const Trace::Operation span(trace_, {.name = "add", .rows = x.rows});
-    inner_->add(target, x, scale);
   }
   void scale(Matrix x, float factor) override {
     const Trace::Operation span(trace_, {.name = "scale", .rows = x.rows});
@@ -68,10 +60,10 @@ class TracedBackend final : public Backend {
     const Trace::Operation span(trace_, {.name = "route", .rows = logits.rows});
     inner_->route(logits, routes, options);
   }
-  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-               Activation activation, uint32_t generated_rows) override {
+  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+               const ExpertOptions& options) override {
     const Trace::Operation span(trace_, of(*experts[0].gate_up, "experts", x.rows));
-    inner_->experts(x, experts, routes, active, out, activation, generated_rows);
+    inner_->experts(x, experts, routes, out, options);
   }
   void short_conv(ConstMatrix x, const float* kernel, const float* bias, uint32_t taps, const SlotLayer& layer,
                   const Step& step, Matrix out) override {

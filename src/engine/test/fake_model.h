@@ -29,15 +29,14 @@ class MemoryBackend final : public ops::Backend {
   void rope(ops::Matrix, ops::ConstMatrix, const ops::RopeOptions&) override { refuse(); }
   void kv_append(ops::ConstMatrix, ops::ConstMatrix, const ops::KvLayer&, const ops::Step&) override { refuse(); }
   void attention(ops::ConstMatrix, const ops::KvLayer&, const ops::Step&, ops::Matrix, const ops::AttentionOptions&) override { refuse(); }
-  void gated(ops::ConstMatrix, ops::ConstMatrix, ops::Matrix, ops::Activation) override { refuse(); }
   void activate(ops::Matrix, ops::Activation) override { refuse(); }
-  void add(ops::Matrix, ops::ConstMatrix, float) override { refuse(); }
   void scale(ops::Matrix, float) override { refuse(); }
   void softcap(ops::Matrix, float) override { refuse(); }
   void gather_rows(ops::ConstMatrix, std::span<const uint32_t>, ops::Matrix) override { refuse(); }
   void route(ops::ConstMatrix, std::span<ops::Route>, const ops::RouterOptions&) override { refuse(); }
-  void experts(ops::ConstMatrix, std::span<const ops::Expert>, std::span<const ops::Route>, uint32_t, ops::Matrix, ops::Activation,
-               uint32_t) override { refuse(); }
+  void experts(ops::ConstMatrix, std::span<const ops::Expert>, std::span<const ops::Route>, ops::Matrix, const ops::ExpertOptions&) override {
+    refuse();
+  }
   void short_conv(ops::ConstMatrix, const float*, const float*, uint32_t, const ops::SlotLayer&, const ops::Step&, ops::Matrix) override {
     refuse();
   }

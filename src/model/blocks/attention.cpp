@@ -8,7 +8,8 @@ namespace {
 class AttentionBlock final : public Block {
  public:
   AttentionBlock(const Attention& options, Weights& weights, const LayerPlace& place);
-  void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override;
+  void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
+               bool accumulate) const override;
   void count_use(uint32_t /*rows*/, WeightUse& use) const override {
     model::count_use(*qkv_, use);
     model::count_use(*output_, use);
@@ -45,10 +46,11 @@ AttentionBlock::AttentionBlock(const Attention& options, Weights& weights, const
   }
 }
 
-void AttentionBlock::forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const {
+void AttentionBlock::forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
+                             bool accumulate) const {
   const uint32_t generated = run.step.generated_rows;
   const ops::Matrix qkv = run.scratch.matrix(Purpose::kProjected, x.rows, q_width_ + 2 * kv_width_);
-  run.backend.matmul(*qkv_, x, qkv, {.bias = qkv_bias_.values(), .generated_rows = generated});
+  run.backend.matmul(*qkv_, x, qkv, {.norm = &norm, .bias = qkv_bias_.values(), .generated_rows = generated});
 
   const ops::Matrix q = qkv.slice(0, q_width_);
   const ops::Matrix k = qkv.slice(q_width_, kv_width_), v = qkv.slice(q_width_ + kv_width_, kv_width_);

@@ -31,9 +31,10 @@ class Block {
  public:
   virtual ~Block() = default;
 
-  // out = block(x), or out += block(x). x and out: (step rows, width), apart from each other; x is not needed
-  // afterwards.
-  virtual void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const = 0;
+  // out = block(norm(x)), or out += that. x and out: (step rows, width); out may be x: nothing is written to it before all of
+  // x was read.
+  virtual void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
+                       bool accumulate) const = 0;
 
   // Adds this block's part of Model::weight_use.
   virtual void count_use(uint32_t rows, WeightUse& use) const = 0;

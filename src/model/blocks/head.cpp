@@ -26,10 +26,10 @@ void Head::forward(const StepRun& run, const Embedding& embedding, ops::ConstMat
   if (rows.empty()) return;
   const ops::Matrix wanted = run.scratch.matrix(Purpose::kWanted, static_cast<uint32_t>(rows.size()), x.columns);
   run.backend.gather_rows(x, rows, wanted);
-  run.backend.norm(wanted, wanted, {.weight = norm_.values(), .eps = run.norm_eps});
+  const ops::NormOptions norm{.weight = norm_.values(), .eps = run.norm_eps};
   const auto generated = std::ranges::lower_bound(rows, run.step.generated_rows) - rows.begin();
   run.backend.matmul(weight(embedding), wanted, logits,
-                     {.generated_rows = static_cast<uint32_t>(generated)});
+                     {.norm = &norm, .generated_rows = static_cast<uint32_t>(generated)});
   if (scale_ != 1) run.backend.scale(logits, scale_);
   if (softcap_ != 0) run.backend.softcap(logits, softcap_);
 }

@@ -21,13 +21,13 @@ class MlpBlock final : public Block {
     down_bias_ = weights.vector(place.tensor("ffn_down.bias"), width);
   }
 
-  void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override {
+  void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
+               bool accumulate) const override {
     const uint32_t generated = run.step.generated_rows, hidden = options_.hidden;
-    const ops::Matrix both = run.scratch.matrix(Purpose::kProjected, x.rows, 2 * hidden);
-    run.backend.matmul(*gate_up_, x, both, {.bias = gate_up_bias_.values(), .generated_rows = generated});
-    const ops::Matrix gate = both.slice(0, hidden), up = both.slice(hidden, hidden);
-    run.backend.gated(gate, up, gate, options_.activation);
-    run.backend.matmul(*down_, gate, out,
+    const ops::Matrix inner = run.scratch.matrix(Purpose::kProjected, x.rows, hidden);
+    run.backend.matmul(*gate_up_, x, inner,
+                       {.norm = &norm, .bias = gate_up_bias_.values(), .gated = options_.activation, .generated_rows = generated});
+    run.backend.matmul(*down_, inner, out,
                        {.bias = down_bias_.values(), .accumulate = accumulate, .generated_rows = generated});
   }
 

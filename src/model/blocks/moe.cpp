@@ -12,26 +12,26 @@ class MoeBlock final : public Block {
   MoeBlock(const Moe& options, Weights& weights, const LayerPlace& place) : options_(options) {
     const uint32_t width = weights.plan().width, hidden = options.hidden;
     router_ = weights.matrix(place.tensor("ffn_gate_inp.weight"), options.experts, width);
-    const Weights::Part fused[] = {{place.tensor("ffn_gate_up_exps.weight"), 2 * uint64_t{hidden}}};
-    const Weights::Part apart[] = {{place.tensor("ffn_gate_exps.weight"), hidden},
-                                   {place.tensor("ffn_up_exps.weight"), hidden}};
+    const Weights::Part gate_up[] = {{place.tensor("ffn_gate_exps.weight"), hidden},
+                                     {place.tensor("ffn_up_exps.weight"), hidden}};
     const Weights::Part down[] = {{place.tensor("ffn_down_exps.weight"), width}};
-    const bool is_fused = weights.has(fused[0].name);
-    gate_up_ = weights.experts(is_fused ? std::span<const Weights::Part>(fused) : apart, options.experts, width);
-    down_ = weights.experts(down, options.experts, hidden);
+    gate_up_ = weights.experts(place.tensor("ffn_gate_up_exps.weight"), gate_up, options.experts, width);
+    down_ = weights.experts({}, down, options.experts, hidden);
     for (size_t i = 0; i < gate_up_.size() && i < down_.size(); ++i)
       experts_.push_back({.gate_up = gate_up_[i].get(), .down = down_[i].get()});
   }
 
-  void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override {
+  void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
+               bool accumulate) const override {
+    const ops::Matrix normed = run.scratch.matrix(Purpose::kNormed, x.rows, x.columns);
+    run.backend.norm(x, normed, norm);
     const ops::Matrix logits = run.scratch.matrix(Purpose::kProjected, x.rows, options_.experts);
-    run.backend.matmul(*router_, x, logits, {.generated_rows = run.step.generated_rows});
+    run.backend.matmul(*router_, normed, logits, {.generated_rows = run.step.generated_rows});
     const std::span<ops::Route> routes = run.scratch.routes(size_t{x.rows} * options_.router.active);
     run.backend.route(logits, routes, options_.router);
-    const ops::Matrix mixed = accumulate ? run.scratch.matrix(Purpose::kMixed, x.rows, out.columns) : out;
-    run.backend.experts(x, experts_, routes, options_.router.active, mixed, options_.activation,
-                        run.step.generated_rows);
-    if (accumulate) run.backend.add(out, mixed, 1);
+    run.backend.experts(normed, experts_, routes, out,
+                        {.active = options_.router.active, .activation = options_.activation, .accumulate = accumulate,
+                         .generated_rows = run.step.generated_rows});
   }
 
   void count_use(uint32_t rows, WeightUse& use) const override {

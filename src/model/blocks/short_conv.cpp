@@ -18,10 +18,12 @@ class ShortConvBlock final : public Block {
     kernel_bias_ = weights.vector(place.tensor("shortconv.conv.bias"), width_);
   }
 
-  void forward(const StepRun& run, ops::ConstMatrix x, ops::Matrix out, bool accumulate) const override {
+  void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
+               bool accumulate) const override {
     const uint32_t generated = run.step.generated_rows;
     const ops::Matrix projected = run.scratch.matrix(Purpose::kProjected, x.rows, 3 * width_);
-    run.backend.matmul(*input_, x, projected, {.bias = input_bias_.values(), .generated_rows = generated});
+    run.backend.matmul(*input_, x, projected,
+                       {.norm = &norm, .bias = input_bias_.values(), .generated_rows = generated});
     const ops::Matrix mixed = run.scratch.matrix(Purpose::kMixed, x.rows, width_);
     run.backend.short_conv(projected, kernel_.values(), kernel_bias_.values(), options_.taps, run.state.slots[slot_],
                            run.step, mixed);

@@ -40,18 +40,12 @@ class CpuBackend final : public Backend {
   }
 
   void matmul(const Weight& weight, ConstMatrix x, Matrix out, const MatmulOptions& options) override {
-    const Product product{&packed(weight), 0, x.rows, out, options.bias, options.accumulate};
-    multiplier_.multiply(x, {&product, 1});
+    const Product product{&packed(weight), 0, x.rows, out, options.bias, options.gated, options.accumulate};
+    multiplier_.multiply(x, options.norm, {&product, 1});
   }
 
   void norm(ConstMatrix x, Matrix out, const NormOptions& options) override {
-    HEARTH_CHECK(x.columns % options.groups == 0, "norm groups divide the row");
-    const uint32_t n = x.columns / options.groups;
-    const float* bias = options.kind == NormKind::kLayer ? options.bias : nullptr;
-    each_row(x, [&](size_t r) {
-      for (size_t g = 0; g < options.groups; ++g)
-        kernels().norm(x.row(r) + g * n, out.row(r) + g * n, n, options.kind, options.weight, bias, options.eps);
-    });
+    each_row(x, [&](size_t r) { norm_row(kernels(), x.row(r), out.row(r), x.columns, options); });
   }
 
   void rope(Matrix x, ConstMatrix angles, const RopeOptions& options) override {
@@ -69,14 +63,8 @@ class CpuBackend final : public Backend {
     attender_.attend(q, layer, step, out, options);
   }
 
-  void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) override {
-    each_row(out, [&](size_t r) { kernels().gated(gate.row(r), up.row(r), out.row(r), out.columns, activation); });
-  }
   void activate(Matrix x, Activation activation) override {
     each_row(x, [&](size_t r) { kernels().activate(x.row(r), x.columns, activation); });
-  }
-  void add(Matrix target, ConstMatrix x, float scale) override {
-    each_row(target, [&](size_t r) { kernels().add(target.row(r), x.row(r), target.columns, scale); });
   }
   void scale(Matrix x, float factor) override {
     each_row(x, [&](size_t r) { kernels().scale(x.row(r), x.columns, factor); });
@@ -91,9 +79,9 @@ class CpuBackend final : public Backend {
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     cpu::route(logits, routes, options);
   }
-  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-               Activation activation, uint32_t /*generated_rows*/) override {
-    mixer_.mix(x, experts, routes, active, out, activation);
+  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+               const ExpertOptions& options) override {
+    mixer_.mix(x, experts, routes, out, options);
   }
 
   void short_conv(ConstMatrix x, const float* kernel, const float* bias, uint32_t taps, const SlotLayer& layer,

@@ -58,37 +58,33 @@ void ExpertMixer::group(std::span<const Route> routes, size_t experts) {
   for (size_t i = 0; i < routes.size(); ++i) place_of_[i] = next_[routes[i].expert]++;
 }
 
-void ExpertMixer::mix(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active,
-                      Matrix out, Activation activation) {
-  HEARTH_CHECK(routes.size() == size_t{x.rows} * active, "routes: active per row");
+void ExpertMixer::mix(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+                      const ExpertOptions& options) {
+  const size_t active = options.active;
+  HEARTH_CHECK(routes.size() == x.rows * active, "routes: active per row");
   if (routes.empty()) return;
   group(routes, experts.size());
   const auto rows = static_cast<uint32_t>(routes.size());
-  const uint32_t both = experts[runs_[0].expert].gate_up->rows, width = both / 2;
+  const uint32_t width = experts[runs_[0].expert].gate_up->rows / 2;
   const Matrix gathered{gathered_.at_least(size_t{rows} * x.columns), rows, x.columns, x.columns};
-  const Matrix hidden{hidden_.at_least(size_t{rows} * both), rows, both, both};
+  const Matrix hidden{hidden_.at_least(size_t{rows} * width), rows, width, width};
   const Matrix answers{answers_.at_least(size_t{rows} * out.columns), rows, out.columns, out.columns};
   workers_.rows(rows, x.columns, [&](size_t first, size_t end) {
     for (size_t i = first; i < end; ++i) std::copy_n(x.row(i / active), x.columns, gathered.row(place_of_[i]));
   });
 
-  const auto products = [&](Matrix to, auto weight_of) -> std::span<const Product> {
+  const auto products = [&](Matrix to, std::optional<Activation> gated, auto weight_of) -> std::span<const Product> {
     products_.clear();
     for (const Run& run : runs_)
       products_.push_back({.weight = &packed(*weight_of(experts[run.expert])), .first_row = run.first, .rows = run.rows,
-                           .out = {to.row(run.first), run.rows, to.columns, to.stride}});
+                           .out = {to.row(run.first), run.rows, to.columns, to.stride}, .gated = gated});
     return products_;
   };
-  multiplier_.multiply(gathered, products(hidden, [](const Expert& e) { return e.gate_up; }));
-  const Matrix gate = hidden.slice(0, width);
-  workers_.rows(rows, both, [&](size_t first, size_t end) {
-    for (size_t r = first; r < end; ++r)
-      workers_.kernels.gated(gate.row(r), gate.row(r) + width, gate.row(r), width, activation);
-  });
-  multiplier_.multiply(gate, products(answers, [](const Expert& e) { return e.down; }));
-  workers_.rows(x.rows, size_t{out.columns} * active, [&](size_t first, size_t end) {
+  multiplier_.multiply(gathered, nullptr, products(hidden, options.activation, [](const Expert& e) { return e.gate_up; }));
+  multiplier_.multiply(hidden, nullptr, products(answers, {}, [](const Expert& e) { return e.down; }));
+  workers_.rows(x.rows, out.columns * active, [&](size_t first, size_t end) {
     for (size_t r = first; r < end; ++r) {
-      std::fill_n(out.row(r), out.columns, 0.0f);
+      if (!options.accumulate) std::fill_n(out.row(r), out.columns, 0.0f);
       for (size_t i = r * active; i < (r + 1) * active; ++i)
         workers_.kernels.add(out.row(r), answers.row(place_of_[i]), out.columns, routes[i].weight);
     }

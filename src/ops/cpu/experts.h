@@ -13,8 +13,8 @@ class ExpertMixer {
   ExpertMixer(const Workers& workers, Multiplier& multiplier) : workers_(workers), multiplier_(multiplier) {}
 
   // As Backend::experts. A row's answers are added in the order of its routes.
-  void mix(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-           Activation activation);
+  void mix(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+           const ExpertOptions& options);
 
  private:
   // Sorts routes by expert: place_of_[i] is route i's row in the gathered matrices; runs_ are the experts with work.

@@ -107,7 +107,7 @@ struct KernelTable {
 
   // One row into its records; group: inputs that share a scale, 32 or 256.
   void (*quantize)(const float* x, uint32_t columns, uint32_t group, QuantizedStep* first, size_t step_stride);
-  void (*norm)(const float* x, float* out, uint32_t n, NormKind kind, const float* weight, const float* bias, float eps);
+  void (*norm)(const float* x, float* out, uint32_t n, const NormOptions& options);  // one group
   void (*rope)(float* head, const float* angles, uint32_t dims, bool interleaved);
   void (*gated)(const float* gate, const float* up, float* out, uint32_t n, Activation activation);
   void (*activate)(float* x, uint32_t n, Activation activation);

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/node_queues.h"
 
 namespace hearth::ops::cpu {
 
@@ -12,28 +11,32 @@ namespace {
 // Panels of one chunk stay in the second-level cache while all rows pass over them.
 constexpr size_t kChunkBytes = 256 << 10;
 
-// Adds 16 sums to where they belong.
-void deliver(const float* sums, const Product& product, uint32_t row, uint32_t first_output, uint32_t outputs) {
-  float* out = product.out.row(row) + first_output;
-  if (product.bias == nullptr && !product.accumulate && outputs == kPanelRows) {
+void deliver(const float* sums, float* out, uint32_t outputs, bool accumulate) {
+  if (!accumulate && outputs == kPanelRows) {
     std::memcpy(out, sums, kPanelRows * sizeof(float));
     return;
   }
-  for (uint32_t i = 0; i < outputs; ++i) {
-    const float value = product.bias != nullptr ? sums[i] + product.bias[first_output + i] : sums[i];
-    out[i] = product.accumulate ? out[i] + value : value;
-  }
+  for (uint32_t i = 0; i < outputs; ++i) out[i] = accumulate ? out[i] + sums[i] : sums[i];
 }
 
 }  // namespace
 
-void Multiplier::multiply(ConstMatrix x, std::span<const Product> products) {
+void Multiplier::multiply(ConstMatrix x, const NormOptions* norm, std::span<const Product> products) {
   floats_.first = nullptr;
   bf16_.first = nullptr;
   by_32_.first = by_256_.first = nullptr;
+  for (OfWorker& worker : of_worker_) {  // for all alike: who takes which chunk differs from step to step
+    worker.sums.at_least(2 * kRowsAtOnce * kPanelRows);
+    worker.row.at_least(x.columns);
+  }
   for (const Product& product : products) {
-    HEARTH_CHECK(product.weight->columns == x.columns && product.out.columns == product.weight->rows, "shapes of a product");
-    for (const auto& part : product.weight->parts()) prepare(x, *part.packer);
+    const uint32_t outputs = product.gated ? product.weight->rows / 2 : product.weight->rows;
+    HEARTH_CHECK(product.weight->columns == x.columns && product.out.columns == outputs, "shapes of a product");
+    for (const auto& part : product.weight->parts()) {
+      prepare(x, norm, *part.packer);
+      if (!part.packer->stored) continue;
+      for (OfWorker& worker : of_worker_) worker.decoded.at_least(size_t{x.columns} * kPanelRows);
+    }
   }
   plan_chunks(products);
   share(x);
@@ -44,11 +47,11 @@ void Multiplier::share(ConstMatrix x) {
   const Placement& placement = workers_.placement;
   if (placement.nodes == 1)
     return workers_.pool.parallel(chunks_.size(), [&](size_t c, unsigned worker) { run(chunks_[c], x, of_worker_[worker]); });
-  std::vector<uint32_t> nodes;
-  for (const Chunk& chunk : chunks_) nodes.push_back(placement.node_of(chunk.first_panel, chunk.part->panels()));
-  NodeQueues queues(placement, nodes);
+  node_of_chunk_.clear();
+  for (const Chunk& chunk : chunks_) node_of_chunk_.push_back(placement.node_of(chunk.first_panel, chunk.part->panels()));
+  queues_.assign(node_of_chunk_);
   workers_.pool.parallel(chunks_.size(), [&](size_t, unsigned worker) {
-    if (const auto c = queues.any(worker)) run(chunks_[*c], x, of_worker_[worker]);
+    if (const auto c = queues_.any(worker)) run(chunks_[*c], x, of_worker_[worker]);
   });
 }
 
@@ -57,27 +60,32 @@ bool Multiplier::reads_bf16(const Packer& packer) const {
 }
 
 template <class Step, class Fill>
-void Multiplier::fill(Prepared<Step>& prepared, ConstMatrix x, Fill row_into) {
+void Multiplier::fill(Prepared<Step>& prepared, ConstMatrix x, const NormOptions* norm, Fill row_into) {
   if (prepared.first != nullptr) return;
   const size_t steps = (size_t{x.columns} + kStepInputs - 1) / kStepInputs;
   Step* out = prepared.memory.at_least(steps * x.rows + kSpareRecords);
   prepared.first = out;
-  workers_.rows(x.rows, x.columns, [&](size_t first, size_t end) {
-    for (size_t r = first; r < end; ++r) row_into(x.row(r), out + r);
+  workers_.rows(x.rows, x.columns, [&](size_t first, size_t end, unsigned worker) {
+    float* normed = norm != nullptr ? of_worker_[worker].row.at_least(x.columns) : nullptr;
+    for (size_t r = first; r < end; ++r) {
+      if (norm != nullptr) norm_row(workers_.kernels, x.row(r), normed, x.columns, *norm);
+      row_into(norm != nullptr ? normed : x.row(r), out + r);
+    }
   });
 }
 
-void Multiplier::prepare(ConstMatrix x, const Packer& packer) {
+void Multiplier::prepare(ConstMatrix x, const NormOptions* norm, const Packer& packer) {
   const uint32_t group = packer.activation_group;
   if (reads_bf16(packer)) {
-    fill(bf16_, x, [&](const float* row, Bf16Step* out) { workers_.kernels.products->split_bf16(row, x.columns, out, x.rows); });
+    fill(bf16_, x, norm,
+         [&](const float* row, Bf16Step* out) { workers_.kernels.products->split_bf16(row, x.columns, out, x.rows); });
   } else if (group == 0) {
-    fill(floats_, x, [&](const float* row, FloatStep* out) {
+    fill(floats_, x, norm, [&](const float* row, FloatStep* out) {
       for (uint32_t i = 0; i < x.columns; i += kStepInputs)
         std::copy_n(row + i, std::min(kStepInputs, x.columns - i), out[i / kStepInputs * x.rows].values);
     });
   } else {
-    fill(group == 32 ? by_32_ : by_256_, x,
+    fill(group == 32 ? by_32_ : by_256_, x, norm,
          [&](const float* row, QuantizedStep* out) { workers_.kernels.quantize(row, x.columns, group, out, x.rows); });
   }
 }
@@ -94,12 +102,23 @@ void Multiplier::plan_chunks(std::span<const Product> products) {
   for (const Product& product : products)
     for (const auto& part : product.weight->parts()) panels += part.panels();
   const size_t fair = std::max<size_t>(1, panels / (8 * workers_.pool.threads()));  // eight chunks per thread even out delays
-  for (const Product& product : products)
-    for (const auto& part : product.weight->parts()) {
-      const auto count = static_cast<uint32_t>(std::clamp<size_t>(kChunkBytes / std::max<size_t>(1, part.panel_bytes), 1, fair));
-      for (uint32_t p = 0; p < part.panels(); p += count)
-        chunks_.push_back({&product, &part, p, std::min(p + count, part.panels())});
+  for (const Product& product : products) {
+    const auto parts = product.weight->parts();
+    if (!product.gated) {
+      for (const auto& part : parts) plan_chunks(product, part, nullptr, fair);
+      continue;
     }
+    HEARTH_CHECK(parts.size() == 2 && parts[0].rows == parts[1].rows, "gate and up are parts of equal rows");
+    plan_chunks(product, parts[0], &parts[1], std::max<size_t>(1, fair / 2));
+  }
+}
+
+void Multiplier::plan_chunks(const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up,
+                             size_t most_panels) {
+  const size_t bytes = std::max<size_t>(1, part.panel_bytes + (up != nullptr ? up->panel_bytes : 0));
+  const auto count = static_cast<uint32_t>(std::clamp<size_t>(kChunkBytes / bytes, 1, most_panels));
+  for (uint32_t p = 0; p < part.panels(); p += count)
+    chunks_.push_back({&product, &part, up, p, std::min(p + count, part.panels())});
 }
 
 const std::byte* Multiplier::panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker) {
@@ -114,27 +133,39 @@ const std::byte* Multiplier::panel_of(const PackedWeight::Part& part, uint32_t c
 }
 
 void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
-  const auto& [product, part, first_panel, end_panel] = chunk;
-  const Packer& packer = *part->packer;
-  const ProductTable& kernels = *workers_.kernels.products;
-  const uint32_t direct_rows = packer.activation_group == 0 ? choices_.direct_float_rows : choices_.direct_rows;
-  PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr,
-                    .bf16 = nullptr, .quantized = nullptr, .step_stride = x.rows, .rows = 0, .unpack = false,
-                    .fetch_steps = choices_.fetch_steps, .out = worker.sums.at_least(kRowsAtOnce * kPanelRows)};
+  const auto& [product, part, up, first_panel, end_panel] = chunk;
+  float* sums = worker.sums.at_least(2 * kRowsAtOnce * kPanelRows);
   for (uint32_t row = 0; row < product->rows; row += kRowsAtOnce) {
-    task.rows = std::min(kRowsAtOnce, product->rows - row);
-    task.unpack = task.rows > direct_rows;
-    point(task, packer, product->first_row + row);
-    ProductFn* by_tiles = task.rows >= choices_.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
-    ProductFn* kernel = by_tiles != nullptr ? by_tiles : kernels.of[packer.layout];
+    const uint32_t rows = std::min(kRowsAtOnce, product->rows - row);
     for (uint32_t p = first_panel; p < end_panel; ++p) {
-      task.panel = panel_of(*part, x.columns, p, worker);
-      kernel(task);
+      multiply_panel(*product, *part, p, x, row, rows, worker, sums);
+      if (up != nullptr) {
+        float* of_up = sums + rows * kPanelRows;
+        multiply_panel(*product, *up, p, x, row, rows, worker, of_up);
+        workers_.kernels.gated(sums, of_up, sums, rows * kPanelRows, *product->gated);
+      }
       const uint32_t first = p * kPanelRows, outputs = std::min(kPanelRows, part->rows - first);
-      for (uint32_t r = 0; r < task.rows; ++r)
-        deliver(task.out + r * kPanelRows, *product, row + r, part->first_row + first, outputs);
+      for (uint32_t r = 0; r < rows; ++r)
+        deliver(sums + r * kPanelRows, product->out.row(row + r) + part->first_row + first, outputs, product->accumulate);
     }
   }
+}
+
+void Multiplier::multiply_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, ConstMatrix x,
+                                uint32_t row, uint32_t rows, OfWorker& worker, float* sums) {
+  const Packer& packer = *part.packer;
+  const ProductTable& kernels = *workers_.kernels.products;
+  const uint32_t direct_rows = packer.activation_group == 0 ? choices_.direct_float_rows : choices_.direct_rows;
+  PanelProduct task{.panel = panel_of(part, x.columns, panel, worker), .columns = x.columns, .zero = packer.zero,
+                    .table = packer.table, .floats = nullptr, .bf16 = nullptr, .quantized = nullptr, .step_stride = x.rows,
+                    .rows = rows, .unpack = rows > direct_rows, .fetch_steps = choices_.fetch_steps, .out = sums};
+  point(task, packer, product.first_row + row);
+  ProductFn* by_tiles = rows >= choices_.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
+  (by_tiles != nullptr ? by_tiles : kernels.of[packer.layout])(task);
+  if (product.bias == nullptr) return;
+  const uint32_t first = part.first_row + panel * kPanelRows, outputs = std::min(kPanelRows, part.rows - panel * kPanelRows);
+  for (uint32_t r = 0; r < rows; ++r)
+    for (uint32_t i = 0; i < outputs; ++i) sums[r * kPanelRows + i] += product.bias[first + i];
 }
 
 }  // namespace hearth::ops::cpu

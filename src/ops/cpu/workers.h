@@ -1,8 +1,10 @@
 #pragma once
 // What every operation of the CPU backend works with: the kernels, the threads, and scratch that grows and stays.
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
+#include "base/check.h"
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "ops/cpu/kernel_table.h"
@@ -27,15 +29,25 @@ struct Workers {
   ThreadPool& pool;
   const Placement& placement;  // of the pool's threads
 
-  // Calls body(first, end) over [0, rows), on one thread while the work is too small to share.
+  // Calls body(first, end), or body(first, end, worker), over [0, rows), on one thread while the work is too small to share.
   template <class Body>
   void rows(size_t rows, size_t values_per_row, Body body) const {
     constexpr size_t kWorthSharing = 32768;  // values: some 5 us of elementwise work, against 1-2 us to fork and join
-    if (rows * values_per_row < kWorthSharing) return body(size_t{0}, rows);
+    const auto call = [&](size_t first, size_t end, unsigned worker) {
+      if constexpr (std::is_invocable_v<Body, size_t, size_t, unsigned>) body(first, end, worker);
+      else body(first, end);
+    };
+    if (rows * values_per_row < kWorthSharing) return call(0, rows, 0);
     const size_t chunk = std::max<size_t>(1, rows / (8 * pool.threads()));
     pool.parallel((rows + chunk - 1) / chunk,
-                  [&](size_t c, unsigned) { body(c * chunk, std::min(rows, (c + 1) * chunk)); });
+                  [&](size_t c, unsigned worker) { call(c * chunk, std::min(rows, (c + 1) * chunk), worker); });
   }
 };
+
+inline void norm_row(const KernelTable& kernels, const float* x, float* out, uint32_t columns, const NormOptions& options) {
+  HEARTH_CHECK(columns % options.groups == 0, "norm groups divide the row");
+  const uint32_t n = columns / options.groups;
+  for (size_t g = 0; g < options.groups; ++g) kernels.norm(x + g * n, out + g * n, n, options);
+}
 
 }  // namespace hearth::ops::cpu

@@ -9,16 +9,14 @@ namespace hearth::ops::reference {
 void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out);
 void matmul(const Weight& weight, ConstMatrix x, Matrix out, const MatmulOptions& options);
 void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options);
-void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-             Activation activation);
+void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+             const ExpertOptions& options);
 
 // rows.cpp
 float activate(float x, Activation activation);
 void norm(ConstMatrix x, Matrix out, const NormOptions& options);
 void rope(Matrix x, ConstMatrix angles, const RopeOptions& options);
-void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation);
 void activate(Matrix x, Activation activation);
-void add(Matrix target, ConstMatrix x, float scale);
 void scale(Matrix x, float factor);
 void softcap(Matrix x, float cap);
 void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out);

@@ -15,16 +15,34 @@ void embed(const Weight& table, std::span<const int32_t> tokens, Matrix out) {
     decoded(table).decode_row(static_cast<uint32_t>(tokens[r]), {out.row(r), table.columns});
 }
 
+// weight · x (+ bias): one output of one row.
+static double product(std::span<const float> w, const float* x, const float* bias, uint32_t output) {
+  double sum = bias != nullptr ? bias[output] : 0;
+  for (size_t i = 0; i < w.size(); ++i) sum += double{w[i]} * x[i];
+  return sum;
+}
+
 void matmul(const Weight& weight, ConstMatrix x, Matrix out, const MatmulOptions& options) {
-  HEARTH_CHECK(x.columns == weight.columns && out.columns == weight.rows && out.rows == x.rows, "shapes of a product");
-  std::vector<float> w(weight.columns);
-  for (uint32_t o = 0; o < weight.rows; ++o) {
+  const uint32_t outputs = options.gated ? weight.rows / 2 : weight.rows;
+  HEARTH_CHECK(x.columns == weight.columns && out.columns == outputs && out.rows == x.rows, "shapes of a product");
+  if (options.norm != nullptr) {
+    std::vector<float> normed(size_t{x.rows} * x.columns);
+    const Matrix n{normed.data(), x.rows, x.columns, x.columns};
+    norm(x, n, *options.norm);
+    MatmulOptions rest = options;
+    rest.norm = nullptr;
+    return matmul(weight, n, out, rest);
+  }
+  std::vector<float> w(weight.columns), up(weight.columns);
+  for (uint32_t o = 0; o < outputs; ++o) {
     decoded(weight).decode_row(o, w);
+    if (options.gated) decoded(weight).decode_row(outputs + o, up);
     for (uint32_t r = 0; r < x.rows; ++r) {
-      double sum = options.bias != nullptr ? options.bias[o] : 0;
-      if (options.accumulate) sum += out.row(r)[o];
-      for (uint32_t i = 0; i < x.columns; ++i) sum += double{w[i]} * x.row(r)[i];
-      out.row(r)[o] = static_cast<float>(sum);
+      double sum = product(w, x.row(r), options.bias, o);
+      if (options.gated)
+        sum = activate(static_cast<float>(sum), *options.gated) * product(up, x.row(r), options.bias, outputs + o);
+      float& to = out.row(r)[o];
+      to = static_cast<float>(options.accumulate ? to + sum : sum);
     }
   }
 }
@@ -60,21 +78,20 @@ void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& opt
   }
 }
 
-void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-             Activation activation) {
-  HEARTH_CHECK(routes.size() == size_t{x.rows} * active, "routes: active per row");
+void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+             const ExpertOptions& options) {
+  HEARTH_CHECK(routes.size() == size_t{x.rows} * options.active, "routes: active per row");
   std::vector<double> sum(out.columns);
   std::vector<float> answer(out.columns);
   for (uint32_t r = 0; r < x.rows; ++r) {
-    std::ranges::fill(sum, 0.0);
-    for (const Route& route : routes.subspan(size_t{r} * active, active)) {
+    for (uint32_t o = 0; o < out.columns; ++o) sum[o] = options.accumulate ? out.row(r)[o] : 0;
+    for (const Route& route : routes.subspan(size_t{r} * options.active, options.active)) {
       const Expert& expert = experts[route.expert];
       const uint32_t hidden = expert.gate_up->rows / 2;
-      std::vector<float> both(2 * hidden);
-      const Matrix gate{both.data(), 1, hidden, hidden}, up{both.data() + hidden, 1, hidden, hidden};
-      matmul(*expert.gate_up, {x.row(r), 1, x.columns, x.stride}, {both.data(), 1, 2 * hidden, both.size()}, {});
-      gated(gate, up, gate, activation);
-      matmul(*expert.down, gate, {answer.data(), 1, out.columns, answer.size()}, {});
+      std::vector<float> mixed(hidden);
+      const Matrix gated{mixed.data(), 1, hidden, hidden};
+      matmul(*expert.gate_up, {x.row(r), 1, x.columns, x.stride}, gated, {.gated = options.activation});
+      matmul(*expert.down, gated, {answer.data(), 1, out.columns, answer.size()}, {});
       for (uint32_t o = 0; o < out.columns; ++o) sum[o] += double{route.weight} * answer[o];
     }
     std::ranges::copy(sum, out.row(r));

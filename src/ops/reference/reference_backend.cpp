@@ -55,11 +55,7 @@ class ReferenceBackend final : public Backend {
                  const AttentionOptions& options) override {
     reference::attention(q, layer, step, out, options);
   }
-  void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) override {
-    reference::gated(gate, up, out, activation);
-  }
   void activate(Matrix x, Activation activation) override { reference::activate(x, activation); }
-  void add(Matrix target, ConstMatrix x, float scale) override { reference::add(target, x, scale); }
   void scale(Matrix x, float factor) override { reference::scale(x, factor); }
   void softcap(Matrix x, float cap) override { reference::softcap(x, cap); }
   void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) override {
@@ -68,9 +64,9 @@ class ReferenceBackend final : public Backend {
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     reference::route(logits, routes, options);
   }
-  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-               Activation activation, uint32_t /*generated_rows*/) override {
-    reference::experts(x, experts, routes, active, out, activation);
+  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+               const ExpertOptions& options) override {
+    reference::experts(x, experts, routes, out, options);
   }
   void short_conv(ConstMatrix x, const float* kernel, const float* bias, uint32_t taps, const SlotLayer& layer,
                   const Step& step, Matrix out) override {

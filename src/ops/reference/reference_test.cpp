@@ -74,6 +74,21 @@ TEST_F(ReferenceTest, MatmulAddsBiasAndAccumulates) {
   expect_values(out, {112.5f, 233});
 }
 
+TEST_F(ReferenceTest, MatmulNormalizesAndGates) {
+  const Values gate_up = {-1, 0, 0, 1, 5, 0, 0, 7};  // gate's two rows, then up's
+  const auto weight = pack(*backend, plain(gate_up, 4, 2));
+  const Values x = {30, 40}, bias = {0, 0, 0, 1};
+  const NormOptions norm{.eps = 0};  // (30, 40) / 35.36
+  const float a = 30 / std::sqrt(1250.0f), b = 40 / std::sqrt(1250.0f);
+  Values out = {100, 200};
+  backend->matmul(*weight, view(x, 1, 2), view(out, 1, 2),
+                  {.norm = &norm, .bias = bias.data(), .gated = Activation::kRelu, .accumulate = true});
+  expect_values(out, {100, 200 + b * (7 * b + 1)}, 1e-4f);
+  Values plain_out(4);
+  backend->matmul(*weight, view(x, 1, 2), view(plain_out, 1, 4), {.norm = &norm});
+  expect_values(plain_out, {-a, b, 5 * a, 7 * b});
+}
+
 TEST_F(ReferenceTest, PackRefusesWhatDoesNotFit) {
   const Values w = {1, 2, 3};
   const WeightSource short_bytes{"short", &kPlain, std::as_bytes(std::span(w)), 2, 2};
@@ -132,16 +147,10 @@ TEST_F(ReferenceTest, Activations) {
   EXPECT_NEAR(at(1, Activation::kGeluTanh), 0.84119199f, 1e-7);
   EXPECT_EQ(at(-2, Activation::kRelu), 0);
   EXPECT_EQ(at(3, Activation::kRelu2), 9);
-  const Values gate = {-1, 2}, up = {5, 7};
-  Values out(2);
-  backend->gated(view(gate, 1, 2), view(up, 1, 2), view(out, 1, 2), Activation::kRelu);
-  expect_values(out, {0, 14});
 }
 
 TEST_F(ReferenceTest, RowSums) {
-  Values a = {1, 2}, b = {10, 20};
-  backend->add(view(a, 1, 2), view(b, 1, 2), 0.5f);
-  expect_values(a, {6, 12});
+  Values a = {6, 12}, b = {10, 20};
   backend->scale(view(a, 1, 2), 2);
   expect_values(a, {12, 24});
   backend->softcap(view(a, 1, 2), 12);
@@ -170,8 +179,11 @@ TEST_F(ReferenceTest, ExpertsMixTheirAnswers) {
   const Route routes[] = {{0, 0.5f}, {1, 1}, {1, 2}, {0, 0}};
   const Values x = {1, 2};
   Values out(2);
-  backend->experts(view(x, 2, 1), experts, routes, 2, view(out, 2, 1), Activation::kRelu, 0);
+  backend->experts(view(x, 2, 1), experts, routes, view(out, 2, 1), {.active = 2, .activation = Activation::kRelu});
   expect_values(out, {0.5f * 10 - 6, 2 * -(4 * 6)});
+  backend->experts(view(x, 2, 1), experts, routes, view(out, 2, 1),
+                   {.active = 2, .activation = Activation::kRelu, .accumulate = true});
+  expect_values(out, {2 * (0.5f * 10 - 6), 4 * -(4 * 6)});
 }
 
 // A cache of two pages of sixteen tokens, listed in reverse order; one kv head, keys of 2 and values of 2. Fifteen tokens lie

@@ -19,7 +19,8 @@ static void norm_group(const float* x, float* out, uint32_t n, const NormOptions
   for (uint32_t i = 0; i < n; ++i) {
     const double weight = options.weight != nullptr ? options.weight[i] : 1;
     const double bias = options.kind == NormKind::kLayer && options.bias != nullptr ? options.bias[i] : 0;
-    out[i] = static_cast<float>((x[i] - mean) * inverse * weight + bias);
+    const double y = (x[i] - mean) * inverse * weight + bias;
+    out[i] = static_cast<float>(options.accumulate ? out[i] + y : y);
   }
 }
 
@@ -60,19 +61,9 @@ float activate(float value, Activation activation) {
   return static_cast<float>(exact());
 }
 
-void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) {
-  for (uint32_t r = 0; r < out.rows; ++r)
-    for (uint32_t i = 0; i < out.columns; ++i) out.row(r)[i] = activate(gate.row(r)[i], activation) * up.row(r)[i];
-}
-
 void activate(Matrix x, Activation activation) {
   for (uint32_t r = 0; r < x.rows; ++r)
     for (uint32_t i = 0; i < x.columns; ++i) x.row(r)[i] = activate(x.row(r)[i], activation);
-}
-
-void add(Matrix target, ConstMatrix x, float scale) {
-  for (uint32_t r = 0; r < target.rows; ++r)
-    for (uint32_t i = 0; i < target.columns; ++i) target.row(r)[i] += scale * x.row(r)[i];
 }
 
 void scale(Matrix x, float factor) {

@@ -38,10 +38,11 @@ void quantize(const float* x, uint32_t columns, uint32_t group, QuantizedStep* f
     quantize_group(x + i, group, i % kStepInputs, first[i / kStepInputs * step_stride]);
 }
 
-void norm(const float* x, float* out, uint32_t n, NormKind kind, const float* weight, const float* bias, float eps) {
+void norm(const float* x, float* out, uint32_t n, const NormOptions& options) {
+  const float *weight = options.weight, *bias = options.kind == NormKind::kLayer ? options.bias : nullptr;
   F sums = Simd::zero();
   float mean = 0;
-  if (kind == NormKind::kLayer) {
+  if (options.kind == NormKind::kLayer) {
     by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { sums = Simd::add(sums, load(x + i, lanes)); });
     mean = Simd::sum(sums) / static_cast<float>(n);
     sums = Simd::zero();
@@ -51,11 +52,12 @@ void norm(const float* x, float* out, uint32_t n, NormKind kind, const float* we
     const F d = Simd::sub(load(x + i, lanes), center);
     sums = Simd::add(sums, Simd::first_else(lanes, Simd::mul(d, d), Simd::zero()));
   });
-  const F inverse = Simd::set1(1 / __builtin_sqrtf(Simd::sum(sums) / static_cast<float>(n) + eps));
+  const F inverse = Simd::set1(1 / __builtin_sqrtf(Simd::sum(sums) / static_cast<float>(n) + options.eps));
   by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
     F y = Simd::mul(Simd::sub(load(x + i, lanes), center), inverse);
     if (weight) y = Simd::mul(y, load(weight + i, lanes));
     if (bias) y = Simd::add(y, load(bias + i, lanes));
+    if (options.accumulate) y = Simd::add(load(out + i, lanes), y);
     store(out + i, y, lanes);
   });
 }

@@ -155,6 +155,59 @@ TEST(Matmul, StackedPartsBiasAndAccumulation) {
   for (size_t i = 20; i < 27; ++i) EXPECT_NEAR(got[i], wanted[i], 1e-3) << i;         // the f32 part
 }
 
+// Half of a feed-forward in one product: the bits of its pieces, one after the other.
+struct GatedPieces {
+  GatedPieces(Backend& backend, const char* gate_format, const char* up_format)
+      : gate(*quant::find_format(gate_format), 37, 512, 1), up(*quant::find_format(up_format), 37, 512, 2),
+        gate_weight(gate.pack(backend)), up_weight(up.pack(backend)), both(stacked(backend, {gate.source(), up.source()})) {}
+
+  std::vector<float> apart(Backend& backend, const KernelTable& table, const std::vector<float>& x, uint32_t rows,
+                           const MatmulOptions& options) const {
+    std::vector<float> normed(x.size()), gates(rows * 37), ups(rows * 37);
+    backend.norm(view(x, rows), view(normed, rows), *options.norm);
+    backend.matmul(*gate_weight, view(normed, rows), view(gates, rows), {.bias = options.bias});
+    backend.matmul(*up_weight, view(normed, rows), view(ups, rows), {.bias = options.bias + 37});
+    table.gated(gates.data(), ups.data(), gates.data(), static_cast<uint32_t>(gates.size()), *options.gated);
+    return gates;
+  }
+  RandomWeight gate, up;
+  std::unique_ptr<Weight> gate_weight, up_weight, both;
+};
+
+TEST(Matmul, NormGateAndUpInOneAreTheBitsOfTheirPieces) {
+  const std::vector<float> bias = normals(2 * 37, 3), norm_weight = normals(512, 4);
+  const NormOptions norm{.weight = norm_weight.data()};
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    for (const auto& [gate, up] : {std::pair{"q4_k", "q4_k"}, {"q4_k", "q6_k"}, {"q8_0", "f32"}, {"bf16", "bf16"}, {"f64", "q4_0"}}) {
+      const GatedPieces pieces(*backend, gate, up);
+      for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh, Activation::kGelu, Activation::kRelu, Activation::kRelu2})
+        for (const uint32_t rows : {1u, 9u, 100u}) {
+          const std::vector<float> x = normals(rows * 512, rows);
+          const MatmulOptions options{.norm = &norm, .bias = bias.data(), .gated = activation};
+          std::vector<float> got(rows * 37);
+          backend->matmul(*pieces.both, view(x, rows), view(got, rows), options);
+          expect_same_bits(got, pieces.apart(*backend, *table, x, rows, options), std::string(gate) + " and " + up + " on " + table->isa);
+        }
+    }
+  }
+}
+
+TEST(Matmul, NormGateAndUpInOneNearTheReference) {
+  const std::vector<float> bias = normals(2 * 37, 3), norm_weight = normals(512, 4), x = normals(5 * 512, 5);
+  const NormOptions norm{.weight = norm_weight.data()};
+  const MatmulOptions options{.norm = &norm, .bias = bias.data(), .gated = Activation::kSilu, .accumulate = true};
+  const auto oracle = reference::make_backend();
+  std::vector<float> wanted = normals(5 * 37, 6);
+  oracle->matmul(*GatedPieces(*oracle, "f32", "f16").both, view(x, 5), view(wanted, 5), options);
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    std::vector<float> got = normals(5 * 37, 6);
+    backend->matmul(*GatedPieces(*backend, "f32", "f16").both, view(x, 5), view(got, 5), options);
+    for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], 2e-4 * (1 + std::fabs(wanted[i]))) << table->isa << " " << i;
+  }
+}
+
 TEST(Dispatch, RefusesWhatItDoesNotKnow) {
   const auto refused = make_backend({.isa = "abacus"});
   ASSERT_FALSE(refused.has_value());

@@ -257,7 +257,7 @@ TEST(Packing, TwoMemoryNodesGiveTheSameBits) {
       const std::vector<float> x = normals(size_t{3} * weight->columns, 4);
       std::vector<float> on_two(size_t{3} * weight->rows, -1), on_one(on_two.size(), -2);
       const Product product{&packed(*weight), 0, 3, view(on_two, 3)};
-      multiplier.multiply(view(x, 3), {&product, 1});
+      multiplier.multiply(view(x, 3), nullptr, {&product, 1});
       backend->matmul(*weight, view(x, 3), view(on_one, 3), {});
       expect_same_bits(on_one, on_two, std::string(weight->format_name) + " product");
     }

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <initializer_list>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -78,6 +79,12 @@ struct RandomWeight {
     }
   }
 };
+
+inline std::unique_ptr<Weight> stacked(Backend& backend, std::initializer_list<WeightSource> parts) {
+  auto weight = backend.pack(parts);
+  EXPECT_TRUE(weight.has_value());
+  return std::move(*weight);
+}
 
 // Columns that every format takes, as few as may be.
 inline uint32_t columns_for(const quant::Format& format, uint32_t blocks) { return format.block_values * blocks; }
