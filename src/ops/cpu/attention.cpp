@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "base/check.h"
 
@@ -109,7 +110,8 @@ void Attender::plan(const Call& call, const Step& step) {
         cost += tiles_.back().cost();
       }
     }
-  std::ranges::stable_sort(tiles_, std::greater(), &Tile::cost);  // longest work first
+  // Longest work first. In place: a stable sort would ask for memory at every step.
+  std::ranges::sort(tiles_, {}, [](const Tile& t) { return std::tuple(~t.cost(), t.sequence, t.first, t.kv_head); });
   const uint64_t fair = cost / (kPiecesPerThread * workers_.pool.threads());
   size_t floats = 0;
   for (uint32_t t = 0; t < tiles_.size(); ++t) {
@@ -126,6 +128,20 @@ void Attender::plan(const Call& call, const Step& step) {
     }
   }
   states_.at_least(floats);
+  reserve(call, rows * call.heads());
+}
+
+// For every worker alike: who meets the largest tile differs from step to step.
+void Attender::reserve(const Call& call, uint32_t queries) {
+  const uint32_t room = workers_.kernels.attention_room(queries);
+  for (OfWorker& worker : of_worker_) {
+    worker.queries.at_least(queries);
+    worker.seen.at_least(2 * size_t{queries});
+    worker.packed.at_least(size_t{room} * call.layer.k_dim);
+    worker.scratch.at_least(attention_scratch(room, call.layer));
+    worker.run.at_least(state_floats(queries, call.layer.v_dim));
+    worker.total.at_least(state_floats(queries, call.layer.v_dim));
+  }
 }
 
 void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {

@@ -51,6 +51,7 @@ class Attender {
   };
 
   void plan(const Call& call, const Step& step);
+  void reserve(const Call& call, uint32_t queries);  // memory of the workers for tiles of so many queries
   uint32_t rows_per_tile(const Call& call, const Step& step) const;
   void run(const Piece& piece, const Call& call, OfWorker& worker);
   void merge_runs(const Tile& tile, size_t state, const Call& call, OfWorker& worker);
