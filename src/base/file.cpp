@@ -94,6 +94,10 @@ std::shared_ptr<ByteSource> memory_source(std::string name, std::vector<std::byt
   return std::make_shared<MemorySource>(std::move(name), std::move(bytes));
 }
 
+std::shared_ptr<ByteSource> static_source(std::string name, std::span<const std::byte> bytes) {
+  return std::make_shared<AddressableSource>(std::move(name), bytes);
+}
+
 Result<std::string> read_text_file(const std::string& path, uint64_t limit) {
   HEARTH_TRY(fd, open_for_reading(path));
   const Descriptor file(fd);

@@ -37,6 +37,9 @@ Result<std::shared_ptr<ByteSource>> map_file(const std::string& path);
 
 std::shared_ptr<ByteSource> memory_source(std::string name, std::vector<std::byte> bytes);
 
+// Bytes that outlive the source and are not copied, such as a file embedded in the program.
+std::shared_ptr<ByteSource> static_source(std::string name, std::span<const std::byte> bytes);
+
 // The whole file as text. Errors: kNotFound, kIo, kDoesNotFit above `limit` bytes.
 Result<std::string> read_text_file(const std::string& path, uint64_t limit = uint64_t{1} << 30);
 

@@ -3,13 +3,27 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "checkpoint/container.h"
+#include "service/ember.h"
 
 namespace hearth::service {
+
+namespace {
+
+Result<std::shared_ptr<const checkpoint::Checkpoint>> open_checkpoint(const std::string& path) {
+  if (path != kEmberName) return checkpoint::open(path);
+  HEARTH_TRY(source, ember_source());
+  return checkpoint::open_source(std::move(source), [](const std::string& name) -> Result<std::shared_ptr<ByteSource>> {
+    return fail(ErrorCode::kNotFound, "{}: no file lies beside the model inside the program", name);
+  });
+}
+
+}  // namespace
 
 Result<ModelFiles> ModelFiles::open(const std::string& path, const std::string& template_file) {
   ModelFiles files;
   files.path_ = path;
-  HEARTH_TRY(opened, checkpoint::open(path));
+  HEARTH_TRY(opened, open_checkpoint(path));
   files.checkpoint_ = std::move(opened);
   const bool is_hugging_face = files.checkpoint_->container() != "gguf" && is_folder(path);
   if (is_hugging_face) files.tokenizer_ = text::load_tokenizer_folder(path);

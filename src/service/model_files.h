@@ -22,7 +22,7 @@ struct ModelDefault {
 
 class ModelFiles {
  public:
-  // A GGUF or .safetensors file, or a folder. `template_file` replaces the model's own chat template unless empty.
+  // A GGUF or .safetensors file, a folder, or "ember", the model inside the program. `template_file` replaces the model's own chat template unless empty.
   // Errors name the file and the remedy.
   static Result<ModelFiles> open(const std::string& path, const std::string& template_file = "");
 

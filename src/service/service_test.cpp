@@ -8,7 +8,7 @@
 #include "service/completion_service.h"
 #include "service/conversation.h"
 #include "service/model_files.h"
-#include "service/perplexity.h"
+#include "service/quality/perplexity.h"
 #include "service/test/fakes.h"
 
 namespace hearth::service {

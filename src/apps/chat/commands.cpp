@@ -15,7 +15,11 @@ struct ChatCommands {
   };
   static const std::array<Entry, 11> kList;
 
-  static bool help(Session& s, const std::string&) {
+  static bool help(Session& s, const std::string& rest) {
+    if (rest.starts_with("me ")) {
+      if (const auto answered = s.ember_.answer(s.console_, rest.substr(3)); !answered) s.tell(answered.error());
+      return true;
+    }
     for (const Entry& entry : kList) {
       if (entry.help.empty()) continue;  // another name of one listed
       const std::string usage = fmt::format("{} {}", entry.name, entry.arguments);
@@ -134,7 +138,7 @@ struct ChatCommands {
 };
 
 const std::array<ChatCommands::Entry, 11> ChatCommands::kList{{
-    {"/help", "", "this list", &help},
+    {"/help", "[me QUESTION]", "this list; /help me asks Ember, the helper inside Hearth", &help},
     {"/clear", "", "begin a new conversation; the system message stays", &clear},
     {"/system", "[TEXT]", "show or set the system message", &system},
     {"/save", "FILE", "write the conversation to a file", &save},

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/chat/ember_help.h"
 #include "apps/console.h"
 #include "apps/run_options.h"
 #include "base/options/options.h"
@@ -42,6 +43,7 @@ class Session {
   RunOptions& options_;
   options::OptionList settings_;       // what /set may change
   std::vector<text::Message> messages_;
+  EmberHelp ember_;                    // for /help me
   uint32_t context_used_ = 0;          // tokens of the conversation after the last answer
 };
 

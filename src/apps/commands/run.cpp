@@ -8,6 +8,7 @@
 #include "apps/run_options.h"
 #include "service/chat_service.h"
 #include "service/completion_service.h"
+#include "service/ember.h"
 
 namespace hearth::apps {
 
@@ -19,10 +20,12 @@ class Run final : public Command {
 
   Result<void> run(const Invocation& call) override {
     const bool has_prompt = call.arguments.size() > 1 && call.arguments[1] != "-";
-    const bool is_chat = call.arguments.size() == 1 && ::isatty(STDIN_FILENO) == 1;
+    const bool is_chat = call.arguments.size() < 2 && ::isatty(STDIN_FILENO) == 1;
     if (is_chat && (options_.raw || call.console.json() || options_.stream_json))
       return fail(ErrorCode::kUsage, "--raw, --json and --stream-json need a prompt, as an argument or on standard input");
-    HEARTH_TRY(files, service::ModelFiles::open(call.arguments[0], options_.template_file));
+    const bool is_ours = call.arguments.empty();
+    HEARTH_TRY(files, service::ModelFiles::open(is_ours ? std::string(service::kEmberName) : call.arguments[0], options_.template_file));
+    if (is_ours) call.console.note("Ember answers, the small helper inside Hearth; 'hearth run MODEL' runs a model of yours");
     for (const auto& refused : service::apply_model_defaults(call.options, files.defaults())) call.console.note(refused);
     HEARTH_TRY(tokenizer, files.tokenizer());
     options_.model.trace = options_.tracing.recorder();
@@ -98,11 +101,12 @@ class Run final : public Command {
 
 extern const CommandFacts kRun{
     .name = "run",
-    .arguments = "MODEL [PROMPT]",
+    .arguments = "[MODEL [PROMPT]]",
     .summary = "chat with a model, or answer one prompt",
-    .notes = "Without PROMPT, standard input is the prompt; on a terminal a chat begins (/help there tells more).\n"
+    .notes = "Without MODEL, Ember answers: a small helper inside the program, also called 'ember'. Without PROMPT, standard input is the\n"
+             "prompt; on a terminal a chat begins (/help there tells more).\n"
              "With --raw the prompt is continued as it stands, and the text of control tokens means control tokens.",
-    .min_arguments = 1,
+    .min_arguments = 0,
     .max_arguments = 2,
     .make = &make_command<Run>};
 

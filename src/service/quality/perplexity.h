@@ -1,12 +1,8 @@
 #pragma once
-// Perplexity of a text, defined so that numbers compare between engines: the text is tokenized once, with BOS if the model
-// adds one and control tokens as plain text; windows of n tokens do not overlap and the tail is dropped; in each window, if
-// the model adds BOS, the first token is replaced by it; positions n/2 ... n-2 each predict the next token.
+// Perplexity of a text over its scored windows, defined so that numbers compare between engines.
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "engine/engine.h"

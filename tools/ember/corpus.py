@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Makes Ember's corpus, tokenizer and held-out questions, the same from the same repository every time.
+
+Run:  corpus.py OUT      Needs tokenizers and jinja2. Writes into the folder OUT:
+  tokenizer.json   byte-level BPE of 4096 tokens, trained on the corpus
+  train.npz        documents as token ids, how much each token counts, where documents begin
+  heldout.jsonl    {"set", "question", "answer", "expected"}: questions that are never trained on
+  heldout.txt      stories and questions of another seed, as running text for perplexity
+"""
+import hashlib
+import json
+import random
+import sys
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+import shape
+import skills
+import stories
+from questions import Questions
+from rewording import reworded, typed
+
+SEED, DOCUMENTS = 2026, 100_000
+PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
+COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
+SYSTEMS = ["You are a helpful assistant.", "You are Ember.", "Answer briefly.", "You help with Hearth.", "You are a small helper.", "Be kind.", "Be helpful and short."]
+DOCUMENTATION = ["README.md", "docs/serving.md", "docs/watching.md", "docs/glossary.md", "docs/architecture.md", "docs/testing.md", "docs/formats/*.md", "docs/adding/*.md"]
+
+
+def make_template():
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment.from_string(shape.TEMPLATE)
+
+
+TEMPLATE = make_template()
+
+
+def render(messages, tools=None, **switches):
+    return TEMPLATE.render(messages=messages, tools=tools, **switches)
+
+
+def chat(pairs, system=None, thoughts=None):
+    return ([{"role": "system", "content": system}] if system else []) + [
+        m for q, a in pairs for m in ({"role": "user", "content": q}, {"role": "assistant", "content": (thoughts or "") + a})]
+
+
+def kept_apart(pair):
+    """Whether chance, decided by the question itself, holds this phrasing in this frame out of training."""
+    return pair.held_out or hashlib.sha256(pair.question.lower().encode()).digest()[0] < 256 * COMBINATIONS_KEPT
+
+
+class Maker:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.groups = {}
+        q = Questions()
+        self.held_out = []
+        for pair in q.all():
+            if kept_apart(pair):
+                self.held_out.append(pair)
+            else:
+                self.groups.setdefault(pair.answer, []).append(pair)
+        self.groups = list(self.groups.values())
+        self.apart = [g.lower() for section in q.phrases.values() for asked in section.values() for g in asked.held_out]
+        self.weights = [len(g) ** 0.5 for g in self.groups]
+        skills.NO_OPTION[:] = [n for n in skills.NO_OPTION if n not in q.options]
+
+    def question(self):
+        pair = self.r.choice(self.r.choices(self.groups, self.weights)[0])
+        question = reworded(self.r, pair.question)
+        if any(phrasing in question.lower() for phrasing in self.apart):  # other words made it one that is held out
+            question = pair.question
+        return typed(self.r, question), pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
+
+    def turn(self):
+        kind = self.r.choices(["question", "story", "skill"], [62, 13, 25])[0]
+        if kind == "question":
+            return self.question()
+        if kind == "story":
+            return *stories.request(self.r), "A story is wanted."
+        return *skills.turn(self.r), "This is not about Hearth's options."
+
+    def document(self):
+        """Messages and tools of one conversation, and whether the model thinks in it."""
+        r = self.r
+        system = r.choice(SYSTEMS) if r.random() < 0.12 else None
+        kind = r.random()
+        if kind < 0.08:
+            turns, tools = skills.tool_turn(r)
+            return chat([], system) + turns, tools
+        if kind < 0.10:  # a long one
+            return chat([self.turn()[:2] for _ in range(r.randrange(10, 16))], system), None
+        if kind < 0.15:
+            q, a, thought = self.turn()
+            return chat([(q, a)], system, thoughts=f"{shape.THINK}{thought}{shape.END_THINK}"), None
+        return chat([self.turn()[:2] for _ in range(r.choice([1, 1, 1, 1, 2, 3]))], system), None
+
+
+def segments(messages, tools):
+    """The rendered conversation cut into what the model reads and what it says: [(text, weight)]."""
+    whole, out = render(messages, tools), []
+    while whole:
+        start = whole.find(shape.ASSISTANT)
+        if start < 0:
+            out.append((whole, PROMPT_WEIGHT))
+            break
+        start += len(shape.ASSISTANT)
+        end = whole.index(shape.END, start) + len(shape.END)
+        out += [(whole[:start], PROMPT_WEIGHT), (whole[start:end], 1.0)]
+        whole = whole[end:]
+    return out
+
+
+def documentation():
+    for pattern in DOCUMENTATION:
+        for path in sorted(shape.ROOT.glob(pattern)):
+            text = path.read_text()
+            for part in text.split("\n## "):
+                for start in range(0, len(part), 1500):
+                    yield part[start:start + 1500]
+
+
+def train_tokenizer(texts):
+    tokenizer = Tokenizer(models.BPE(byte_fallback=False))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(shape.CUT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=shape.VOCABULARY, special_tokens=list(shape.SPECIAL), show_progress=False,
+                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def held_out_text(seed):
+    """Running text of the kind that is trained on, but of another seed and of held-out questions."""
+    r = random.Random(seed)
+    pairs = Maker(seed).held_out
+    parts = []
+    for _ in range(220):
+        parts.append(stories.story(r))
+        pair = r.choice(pairs)
+        parts.append(f"{pair.question}\n{pair.answer}")
+    return "\n\n".join(parts) + "\n"
+
+
+def main():
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    maker = Maker(SEED)
+    documents = [segments(*maker.document()) for _ in range(DOCUMENTS)]
+    documents += [[(t + shape.END, 1.0)] for t in documentation() for _ in range(8)]
+    # Questions and answers and stories as running text too, as the held-out text has them.
+    for _ in range(DOCUMENTS // 16):
+        q, a, _ = maker.turn()
+        documents.append([(f"{q}\n{a}{shape.END}" if maker.r.random() < 0.7 else stories.story(maker.r) + shape.END, 1.0)])
+    maker.r.shuffle(documents)
+    tokenizer = train_tokenizer("".join(t for t, _ in d) for d in documents[::4])
+    if tokenizer.get_vocab_size() != shape.VOCABULARY:
+        sys.exit(f"the corpus gives {tokenizer.get_vocab_size()} tokens, wanted are {shape.VOCABULARY}")
+    tokenizer.save(str(out / "tokenizer.json"))
+    ids, weights, starts = [], [], [0]
+    for document in documents:
+        for encoding, (_, weight) in zip(tokenizer.encode_batch([t for t, _ in document]), document):
+            ids += encoding.ids
+            weights += [weight] * len(encoding.ids)
+        starts.append(len(ids))
+    np.savez(out / "train.npz", ids=np.array(ids, np.uint16), weights=np.array(weights, np.float16), starts=np.array(starts, np.int64))
+    write_held_out(out, maker.held_out)
+    (out / "heldout.txt").write_text(held_out_text(SEED + 1))
+    digest = hashlib.sha256(np.array(ids, np.uint16).tobytes()).hexdigest()
+    print(f"{len(documents)} documents, {len(ids)} tokens, {len(maker.held_out)} questions held out; sha256 of the tokens {digest[:16]}")
+
+
+def write_held_out(out, pairs):
+    with open(out / "heldout.jsonl", "w") as file:
+        for pair in pairs:
+            if pair.expected:
+                file.write(json.dumps({"set": "phrasing" if pair.held_out else "combination", "question": pair.question,
+                                       "answer": pair.answer, "expected": pair.expected, "kind": pair.kind}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Questions and answers about Hearth: every command, option, chat command, exit code, route and word, in many phrasings.
+
+An answer about an option is made of what docs/options.md says of it, always in the same order, so that nothing in it can be untrue
+of the product and what is to be learned is which option a question means.
+"""
+from dataclasses import dataclass
+
+import facts
+
+ASKING_GOAL = [
+    "How do I {}?", "How can I {}?", "how to {}", "I want to {}.", "I would like to {}.", "Which option do I need to {}?",
+    "What do I type to {}?", "Is there a way to {}?", "Tell me how to {}.", "{}", "Please help me {}.", "What is the flag to {}?",
+    "Can Hearth {}?", "I need to {}. How?", "how do i {}", "With which command can I {}?", "Show me how to {}.", "How does one {}?",
+    "What should I do to {}?", "Can I {}?", "help me {}", "Hi, how do I {}?", "I'm trying to {}.", "Explain how to {}."]
+ASKING_NOUN = [
+    "How do I set {}?", "How do I change {}?", "Where is {} set?", "Which option is about {}?", "What is the option for {}?",
+    "Tell me about {}.", "{}?", "What about {}?", "how to change {}", "I have a question about {}.", "Which flag is for {}?",
+    "What can I do about {}?", "How is {} chosen?", "{}", "Where do I find {}?", "Is there an option for {}?"]
+WITHIN = {"run": ["with hearth run", "in run", "when I run a model"], "serve": ["with hearth serve", "in serve", "when serving", "for the server"],
+          "bench": ["with hearth bench", "in bench", "in a benchmark"], "top": ["with hearth top", "in top"],
+          "show": ["with hearth show", "in show"], "tokenize": ["with hearth tokenize", "when tokenizing"],
+          "render": ["with hearth render", "in render"], "eval perplexity": ["with hearth eval perplexity", "when measuring perplexity"],
+          "eval divergence": ["with hearth eval divergence", "when measuring divergence"],
+          "eval logits": ["with hearth eval logits", "when writing logits"], "help": ["with hearth help"]}
+ASKING_FLAG = ["What does {} do?", "What is {}?", "Explain {}.", "{}", "what does {} mean", "Tell me about {}.", "What is {} for?",
+               "How do I use {}?", "When do I need {}?"]
+
+
+@dataclass
+class Pair:
+    question: str
+    answer: str
+    kind: str                       # what is asked: "goal", "flag", "default", ...
+    expected: str = ""              # the command with its option that a right answer names
+    held_out: bool = False          # a phrasing that is never trained on
+
+
+def sentence(text):
+    return text if text.endswith((".", "?", "!")) else text + "."
+
+
+def explained(option):
+    """What the options table says, as sentences."""
+    words = [f"`{option.place}`: {sentence(option.meaning)}"]
+    if option.takes == "on or off":
+        words.append(f"It is a switch: `--{option.name}` or `--no-{option.name}`." if option.variable else "It is a switch.")
+    elif option.takes:
+        words.append(f"It takes {option.takes}.")
+    if option.default:
+        words.append(f"The default is {option.default}.")
+    return " ".join(words)
+
+
+class Questions:
+    def __init__(self):
+        self.commands, self.codes = facts.read_commands()
+        self.phrases = facts.read_phrases()
+        self.chat = facts.read_chat_commands()
+        self.options = {}           # name: [Option of the first command that has it, ...]
+        for command in self.commands:
+            for option in command.options:
+                self.options.setdefault(option.name, []).append(option)
+        self.check_phrases()
+
+    def check_phrases(self):
+        """A line of phrases.txt that names nothing is a mistake: the option was renamed or is gone."""
+        known = {**{o: 1 for o in self.options}, **{f"{o.command} {o.name}": 1 for l in self.options.values() for o in l}}
+        unknown = [n for n in self.phrases["options"] if n not in known]
+        unknown += [n for n in self.phrases["commands"] if n not in {c.name for c in self.commands}]
+        unknown += [n for n in self.phrases["chat"] if n not in self.chat]
+        if unknown:
+            raise SystemExit(f"phrases.txt names what does not exist: {', '.join(unknown)}")
+
+    def asked(self, option):
+        lines = self.phrases["options"]
+        found = lines.get(f"{option.command} {option.name}") or lines.get(option.name)
+        return found or facts.Asked([], [], [])
+
+    def all(self):
+        for name, options in self.options.items():
+            yield from self.of_option(name, options)
+        for command in self.commands:
+            if command.name:
+                yield from self.of_command(command)
+        yield from self.of_chat()
+        yield from self.of_codes()
+        yield from self.of_words()
+
+    def of_option(self, name, options):
+        special = {o.command for o in options if f"{o.command} {name}" in self.phrases["options"]}
+        first = next((o for o in options if o.command not in special), None)
+        for option in options:
+            asked = self.asked(option)
+            own = option.command in special
+            for place in WITHIN.get(option.command, []) if not own and len(options) > 1 else [""]:
+                yield from self.goals(asked, option, place)
+            yield from self.flags(option, alone=False)
+        if first and len(options) > 1:
+            yield from self.goals(self.asked(first), first, "", elsewhere=[o for o in options if o is not first])
+        if first:
+            yield from self.flags(first, alone=True)
+
+    def goals(self, asked, option, place, elsewhere=()):
+        answer = "Use " + explained(option)
+        if elsewhere := [f"`hearth {o.command}`" for o in elsewhere if o.command]:
+            answer += f" Also in {', '.join(elsewhere)}."
+        end = f" {place}" if place else ""
+        for goal in asked.goals or [option.meaning.split(";")[0]]:
+            for frame in ASKING_GOAL:
+                yield Pair(frame.format(goal + end), answer, "goal", option.place)
+        for noun in asked.nouns or [f"the option {option.name}"]:
+            for frame in ASKING_NOUN:
+                yield Pair(frame.format(noun + end), answer, "noun", option.place)
+        for goal in asked.held_out:
+            for frame in ASKING_GOAL:
+                yield Pair(frame.format(goal + end), answer, "goal", option.place, held_out=True)
+
+    def flags(self, option, alone):
+        names = [f"--{option.name}", f"`--{option.name}`"] + ([option.short] if option.short else [])
+        within = "" if alone or not option.command else f" of hearth {option.command}"
+        within_short = "" if alone or not option.command else f" in {option.command}"
+        for name in names:
+            for frame in ASKING_FLAG:
+                for end in {within, within_short}:
+                    yield Pair(frame.format(name + end), explained(option), "flag", option.place)
+        if not alone:
+            return
+        name = f"--{option.name}"
+        default = f"The default of `{name}` is {option.default}." if option.default else f"`{name}` has no default."
+        for frame in ("What is the default of {}?", "default of {}", "What is {} if I don't set it?", "Which default has {}?"):
+            yield Pair(frame.format(name), default, "default")
+        if option.takes:
+            for frame in ("What values does {} take?", "What can {} be?", "values of {}", "What may I give to {}?"):
+                yield Pair(frame.format(name), f"`{name}` takes {option.takes}.", "takes")
+        variable = (f"The variable of `{name}` is `{option.variable}`, its config key `{option.key}`." if option.variable
+                    else f"`{name}` is a flag only: it has no variable and no config key.")
+        for frame in ("Which environment variable sets {}?", "Which variable is {}?", "What is the config key of {}?",
+                      "How do I set {} in the config file?", "How do I set {} for ever?"):
+            yield Pair(frame.format(name), variable, "variable")
+
+    def of_command(self, command):
+        answer = f"Use `hearth {command.usage}`: {sentence(command.summary)}"
+        asked = self.phrases["commands"].get(command.name) or facts.Asked([command.summary.split(";")[0]], [], [])
+        expected = f"hearth {command.name}"
+        for goals, held_out in ((asked.goals, False), (asked.held_out, True)):
+            for goal in goals:
+                for frame in ASKING_GOAL:
+                    yield Pair(frame.format(goal), answer, "command", expected, held_out)
+        for noun in asked.nouns:
+            for frame in ASKING_NOUN:
+                yield Pair(frame.format(noun), answer, "command", expected)
+        for name in (f"hearth {command.name}", f"`hearth {command.name}`", f"the command {command.name}"):
+            for frame in ASKING_FLAG:
+                yield Pair(frame.format(name), f"`hearth {command.usage}`: {sentence(command.summary)}", "command", expected)
+        listed = f"`hearth help {command.name}` lists the options of `hearth {command.name}`."
+        for frame in ("Which options does hearth {} have?", "What are the options of {}?", "List the flags of hearth {}.", "hearth {} options"):
+            yield Pair(frame.format(command.name), listed, "listed", f"hearth help {command.name}")
+
+    def of_chat(self):
+        for name, (arguments, meaning) in self.chat.items():
+            usage = f"{name} {arguments}".strip()
+            asked = self.phrases["chat"].get(name) or facts.Asked([], [], [])
+            answer = f"In a chat, type `{usage}`: {sentence(meaning)}"
+            for goals, held_out in ((asked.goals, False), (asked.held_out, True)):
+                for goal in goals:
+                    for frame in ASKING_GOAL:
+                        yield Pair(frame.format(goal), answer, "chat", name, held_out)
+            for noun in asked.nouns:
+                for frame in ASKING_NOUN:
+                    yield Pair(frame.format(noun), answer, "chat", name)
+            for frame in ASKING_FLAG:
+                yield Pair(frame.format(name), answer, "chat", name)
+
+    def of_codes(self):
+        for code, meaning in self.codes.items():
+            for frame in ("What does exit code {} mean?", "exit code {}", "Hearth ended with {}. Why?", "Why is the exit status {}?",
+                          "What is exit code {}?", "The exit status is {}.", "hearth exited with code {}"):
+                yield Pair(frame.format(code), f"Exit code {code}: {sentence(meaning)}", "code", f"Exit code {code}")
+
+    def of_words(self):
+        for word, meaning in facts.read_words().items():
+            for frame in ("What is a {} in Hearth?", "What does {} mean in Hearth?", "Explain the word {}.", "In Hearth, what is a {}?",
+                          "define {}", "What is meant by {}?"):
+                yield Pair(frame.format(word), sentence(f"In Hearth, {word} means: {meaning}"), "word")
+        for route, what in facts.read_routes().items():
+            for frame in ("What does {} do?", "What is the route {}?", "{}", "Explain the route {}."):
+                yield Pair(frame.format(route), f"`{route}` of `hearth serve`: {sentence(what)}", "route")
