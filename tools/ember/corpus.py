@@ -2,7 +2,8 @@
 """Makes Ember's corpus, tokenizer and held-out questions, the same from the same repository every time.
 
 Run:  corpus.py OUT      Needs tokenizers and jinja2. Writes into the folder OUT:
-  tokenizer.json   byte-level BPE of 4096 tokens, trained on the corpus
+  tokenizer.json   byte-level BPE of 4096 tokens, trained on the corpus; one that is there is kept, so that a training can go on
+                   after the commands have changed
   train.npz        documents as token ids, how much each token counts, where documents begin
   heldout.jsonl    {"set", "question", "answer", "expected"}: questions that are never trained on
   heldout.txt      stories and questions of another seed, as running text for perplexity
@@ -135,6 +136,16 @@ def train_tokenizer(texts):
     return tokenizer
 
 
+def tokenizer_of(path, documents):
+    if path.exists():
+        return Tokenizer.from_file(str(path))
+    tokenizer = train_tokenizer("".join(t for t, _ in d) for d in documents[::4])
+    if tokenizer.get_vocab_size() != shape.VOCABULARY:
+        sys.exit(f"the corpus gives {tokenizer.get_vocab_size()} tokens, wanted are {shape.VOCABULARY}")
+    tokenizer.save(str(path))
+    return tokenizer
+
+
 def held_out_text(seed):
     """Running text of the kind that is trained on, but of another seed and of held-out questions."""
     r = random.Random(seed)
@@ -158,10 +169,7 @@ def main():
         q, a, _ = maker.turn()
         documents.append([(f"{q}\n{a}{shape.END}" if maker.r.random() < 0.7 else stories.story(maker.r) + shape.END, 1.0)])
     maker.r.shuffle(documents)
-    tokenizer = train_tokenizer("".join(t for t, _ in d) for d in documents[::4])
-    if tokenizer.get_vocab_size() != shape.VOCABULARY:
-        sys.exit(f"the corpus gives {tokenizer.get_vocab_size()} tokens, wanted are {shape.VOCABULARY}")
-    tokenizer.save(str(out / "tokenizer.json"))
+    tokenizer = tokenizer_of(out / "tokenizer.json", documents)
     ids, weights, starts = [], [], [0]
     for document in documents:
         for encoding, (_, weight) in zip(tokenizer.encode_batch([t for t, _ in document]), document):
