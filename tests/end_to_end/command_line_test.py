@@ -12,11 +12,11 @@ class Help(Case):
     def test_overview_lists_every_command(self):
         for arguments in ([], ["help"], ["--help"], ["-h"]):
             out = self.hearth(*arguments).stdout
-            for command in ("run MODEL", "show MODEL", "tokenize MODEL", "render ", "eval logits", "eval perplexity", "version"):
+            for command in ("run [MODEL", "show MODEL", "tokenize MODEL", "render ", "eval logits", "eval perplexity", "eval divergence", "version"):
                 self.assertIn(f"  hearth {command}", out)
 
     def test_every_command_explains_itself(self):
-        for command in ("run", "show", "tokenize", "render", "eval logits", "eval perplexity", "help", "version"):
+        for command in ("run", "show", "tokenize", "render", "eval logits", "eval perplexity", "eval divergence", "help", "version"):
             by_flag = self.hearth(*command.split(), "--help").stdout
             self.assertEqual(by_flag, self.hearth("help", *command.split()).stdout)
             self.assertTrue(by_flag.startswith(f"hearth {command}"))
@@ -33,7 +33,7 @@ class Mistakes(Case):
         self.refused("rnu", code=2, sentence="there is no command 'rnu'; did you mean hearth run?")
         self.refused("eval", "logit", code=2, sentence="there is no command 'eval logit'; did you mean hearth eval logits?")
         self.refused("xyzzy", code=2, sentence="there is no command 'xyzzy'; hearth help lists them")
-        self.refused("run", code=2, sentence="too few arguments; the command is: hearth run MODEL [PROMPT]")
+        self.refused("show", code=2, sentence="too few arguments; the command is: hearth show MODEL")
         self.refused("show", "a", "b", code=2, sentence="'b' is one argument too many; the command is: hearth show MODEL")
         self.refused("run", "m", "--temprature", "1", code=2, sentence="there is no flag --temprature; did you mean --temperature?")
         self.refused("run", "m", "--temperature", "11", code=2,

@@ -3,6 +3,7 @@
 
 #include "apps/command.h"
 #include "base/file.h"
+#include "service/ember.h"
 #include "service/model_files.h"
 #include "text/chat/template.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 // A template is text; models are folders, GGUF files or safetensors files, which begin with a length and a brace.
 bool looks_like_model(const std::string& path) {
-  if (is_folder(path)) return true;
+  if (path == service::kEmberName || is_folder(path)) return true;
   const auto source = map_file(path);
   std::array<char, 9> head{};
   if (!source || !(*source)->read(0, std::as_writable_bytes(std::span(head)))) return false;
