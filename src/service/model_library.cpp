@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/cpu_info.h"
 #include "base/log.h"
+#include "service/ember.h"
 
 namespace hearth::service {
 
@@ -73,7 +74,8 @@ Result<void> ModelLibrary::add(const std::string& spec) {
   const std::string path = has_name ? spec.substr(equals + 1) : spec;
   const std::string name = has_name ? spec.substr(0, equals) : model_name(path);
   if (name.empty() || name == "default") return fail(ErrorCode::kUsage, "'{}' gives a model no name of its own", spec);
-  if (!file_exists(path) && !is_folder(path)) return fail(ErrorCode::kNotFound, "{}: there is no such file or folder", path);
+  if (path != kEmberName && !file_exists(path) && !is_folder(path))
+    return fail(ErrorCode::kNotFound, "{}: there is no such file or folder", path);
   if (find(name) != nullptr) return fail(ErrorCode::kUsage, "two models are named '{}'; give one another name with NAME=PATH", name);
   auto entry = std::make_unique<Entry>();
   entry->name = name;
