@@ -45,7 +45,7 @@ struct Read {
 
 // As a connection does it: what is not taken is offered again with more behind it.
 Read read_all(std::string_view bytes, size_t piece) {
-  constexpr size_t kHeaderBytes = 512, kBodyBytes = 4096;
+  constexpr size_t kHeaderBytes = 1 << 20, kBodyBytes = 1 << 20;  // out of reach: where a limit strikes may depend on the cuts
   Read out;
   RequestParser parser(kHeaderBytes, kBodyBytes);
   std::string buffer;
