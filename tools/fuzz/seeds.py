@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes seed inputs for the fuzz targets: seeds.py FOLDER makes FOLDER/gguf, FOLDER/safetensors, FOLDER/template and FOLDER/http.
+"""Writes seed inputs for the fuzz targets: seeds.py FOLDER makes FOLDER/gguf, FOLDER/safetensors and FOLDER/template.
 
-Every seed is a small valid input, so that mutation starts behind the first checks: files and requests made here, and the template
+Every seed is a small valid input, so that mutation starts behind the first checks: files made here, and the template
 expressions of the goldens."""
 import json
 import pathlib
@@ -72,34 +72,8 @@ def template_seeds():
     yield from (template.encode() for template, _ in json.loads(goldens.read_text())["cases"])
 
 
-def http_request(method, path, body=b"", headers=()):
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers, *([f"Content-Length: {len(body)}"] if body else [])]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def http_seeds():
-    """What one client sends; the first byte is the length of the pieces it comes in."""
-    chat = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "text", "text": "u"}]},
-                         {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
-                         {"role": "tool", "tool_call_id": "1", "content": "r"}],
-            "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}], "stream": True, "stream_options": {"include_usage": True},
-            "temperature": 0.5, "stop": ["a", "b"], "logit_bias": {"5": -1}, "max_completion_tokens": 4, "logprobs": True, "top_logprobs": 2}
-    completion = {"prompt": ["a", [1, 2]], "n": 2, "max_tokens": 3, "seed": 1, "stop": "x", "logprobs": 1, "mirostat": 2, "reasoning_effort": "low",
-                  "chat_template_kwargs": {"k": True}, "priority": 1, "dry_multiplier": 0.5, "dry_sequence_breakers": ["\n"]}
-    bodies = [json.dumps(body).encode() for body in (chat, completion, {"prompt": "x", "model": None}, {"prompt": [1, 2, 3]})]
-    yield b"\x07" + b"".join(http_request("GET", path) for path in ("/health", "/ready", "/metrics", "/v1/models", "/v1/models/a%20b?c=d"))
-    for path in ("/v1/chat/completions", "/v1/completions"):
-        for body in bodies:
-            yield b"\xff" + http_request("POST", path, body, ["Content-Type: application/json"])
-    yield b"\x01" + http_request("POST", "/admin/models/load", b'{"model":"a"}', ["Authorization: Bearer admin"])
-    yield b"\x03" + b"POST /v1/completions HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n"
-    yield b"\x10" + http_request("OPTIONS", "/v1/completions", headers=["Origin: http://localhost:1", "Access-Control-Request-Method: POST"])
-    yield b"\x20" + b"HEAD /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + http_request("DELETE", "/", headers=["Connection: close"])
-
-
 def main():
-    kinds = {"gguf": gguf_seeds(), "safetensors": safetensors_seeds(), "template": template_seeds(), "http": http_seeds()}
-    for name, seeds in kinds.items():
+    for name, seeds in {"gguf": gguf_seeds(), "safetensors": safetensors_seeds(), "template": template_seeds()}.items():
         folder = pathlib.Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds):
