@@ -132,23 +132,32 @@ const std::byte* Multiplier::panel_of(const PackedWeight::Part& part, uint32_t c
   return reinterpret_cast<const std::byte*>(floats);
 }
 
+// Where there are few rows, time is reading: all panels of the gate that the sums have room for are read in one run, then all
+// of up, for a thread that goes to and fro between the two reads slower.
 void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   const auto& [product, part, up, first_panel, end_panel] = chunk;
   float* sums = worker.sums.at_least(2 * kRowsAtOnce * kPanelRows);
+  float* of_up = sums + kRowsAtOnce * kPanelRows;
   for (uint32_t row = 0; row < product->rows; row += kRowsAtOnce) {
-    const uint32_t rows = std::min(kRowsAtOnce, product->rows - row);
-    for (uint32_t p = first_panel; p < end_panel; ++p) {
-      multiply_panel(*product, *part, p, x, row, rows, worker, sums);
+    const uint32_t rows = std::min(kRowsAtOnce, product->rows - row), size = rows * kPanelRows;
+    const uint32_t together = up != nullptr ? kRowsAtOnce / rows : 1;
+    for (uint32_t first = first_panel; first < end_panel; first += together) {
+      const uint32_t count = std::min(together, end_panel - first);
+      for (uint32_t i = 0; i < count; ++i) multiply_panel(*product, *part, first + i, x, row, rows, worker, sums + i * size);
       if (up != nullptr) {
-        float* of_up = sums + rows * kPanelRows;
-        multiply_panel(*product, *up, p, x, row, rows, worker, of_up);
-        workers_.kernels.gated(sums, of_up, sums, rows * kPanelRows, *product->gated);
+        for (uint32_t i = 0; i < count; ++i) multiply_panel(*product, *up, first + i, x, row, rows, worker, of_up + i * size);
+        workers_.kernels.gated(sums, of_up, sums, count * size, *product->gated);
       }
-      const uint32_t first = p * kPanelRows, outputs = std::min(kPanelRows, part->rows - first);
-      for (uint32_t r = 0; r < rows; ++r)
-        deliver(sums + r * kPanelRows, product->out.row(row + r) + part->first_row + first, outputs, product->accumulate);
+      for (uint32_t i = 0; i < count; ++i) deliver_panel(*product, *part, first + i, row, rows, sums + i * size);
     }
   }
+}
+
+void Multiplier::deliver_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row,
+                               uint32_t rows, const float* sums) {
+  const uint32_t first = panel * kPanelRows, outputs = std::min(kPanelRows, part.rows - first);
+  for (uint32_t r = 0; r < rows; ++r)
+    deliver(sums + r * kPanelRows, product.out.row(row + r) + part.first_row + first, outputs, product.accumulate);
 }
 
 void Multiplier::multiply_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, ConstMatrix x,

@@ -54,6 +54,8 @@ class Multiplier {
   // Outputs of a panel for rows [row, row + rows) of the product, with its bias: sums (rows, 16).
   void multiply_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, ConstMatrix x, uint32_t row,
                       uint32_t rows, OfWorker& worker, float* sums);
+  static void deliver_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row, uint32_t rows,
+                            const float* sums);
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);
 
   Workers workers_;
