@@ -97,6 +97,7 @@ std::string report_text(const BenchReport& report, const Console& console) {
     out += plot_text(report, kind, &service::BenchmarkCase::depth, "depth", console);
     out += plot_text(report, kind, &service::BenchmarkCase::batch, "batch", console);
   }
+  if (report.has_random_depth) out += "\nkeys and values at a depth are random numbers\n";
   return out + fmt::format("\nmemory: weights {}, cache {}, predicted {}, resident {}\n", size_text(report.weight_bytes),
                            size_text(report.kv_bytes), size_text(report.predicted_bytes), size_text(report.resident_bytes));
 }
@@ -110,6 +111,7 @@ Json report_json(const BenchReport& report) {
       {{"model", report.model},
        {"backend", report.backend},
        {"load_seconds", report.load_seconds},
+       {"depth_fill", report.has_random_depth ? "random" : "prompt"},
        {"machine", Json::object({{"processor", report.processor}, {"threads", report.threads},
                                  {"read_gb_s", report.machine.read_bytes_per_second / 1e9},
                                  {"matrix_tflop_s", report.machine.units[0].operations_per_second / 1e12},

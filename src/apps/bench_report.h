@@ -16,6 +16,7 @@ struct BenchReport {
   unsigned threads = 1;
   ops::cpu::MachineRate machine;    // the better of before and after the runs
   double load_seconds = 0;
+  bool has_random_depth = false;    // keys and values at a depth were not computed
   std::array<double, 3> load_average = {};  // of the system over 1, 5 and 15 minutes, before the runs
   uint64_t weight_bytes = 0, kv_bytes = 0, predicted_bytes = 0, resident_bytes = 0;
   std::vector<service::BenchmarkRun> runs;

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <numeric>
 #include <optional>
-#include <variant>
 
 namespace hearth::service {
 
@@ -16,23 +15,6 @@ double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_
 
 void append_random(std::vector<int32_t>& tokens, Random& random, uint32_t count, uint32_t vocab) {
   for (uint32_t i = 0; i < count; ++i) tokens.push_back(static_cast<int32_t>(random.below(vocab)));
-}
-
-// Floats of activations that a row needs in the widest layer.
-uint64_t row_floats(const model::ModelPlan& plan) {
-  uint64_t projected = 0, mixed = 0;
-  for (const model::Layer& layer : plan.layers) {
-    if (const auto* attention = std::get_if<model::Attention>(&layer.mixer)) {
-      mixed = std::max<uint64_t>(mixed, attention->heads * attention->head_dim);
-      projected = std::max<uint64_t>(projected, (attention->heads + 2 * attention->kv_heads) * attention->head_dim);
-    } else {
-      projected = std::max<uint64_t>(projected, 3 * uint64_t{plan.width});
-    }
-    if (const auto* dense = std::get_if<model::Dense>(&layer.ffn)) projected = std::max<uint64_t>(projected, 2 * dense->hidden);
-    if (const auto* moe = std::get_if<model::Moe>(&layer.ffn))
-      projected = std::max<uint64_t>(projected, moe->router.active * (2 * uint64_t{moe->hidden} + 2 * plan.width));
-  }
-  return projected + mixed + 3 * uint64_t{plan.width};
 }
 
 }  // namespace
@@ -92,6 +74,18 @@ Result<Benchmark::Watchers> Benchmark::submit(const BenchmarkCase& of, uint32_t 
     watchers.push_back(std::move(watcher));
   }
   return watchers;
+}
+
+// Leaves `depth` random keys and values of each sequence in the prefix cache, where submit()'s prompts find them.
+Result<void> Benchmark::fill_depth(const BenchmarkCase& of) {
+  if (fill_ == nullptr || of.depth == 0) return {};
+  HEARTH_TRY(watchers, submit(of, 0, 1));
+  *fill_ = true;
+  while (std::ranges::any_of(watchers, [](const auto& w) { return !w->finish; })) model_.engine().step();
+  *fill_ = false;
+  for (const auto& watcher : watchers)
+    if (watcher->finish->reason == engine::FinishReason::kError) return Failure(watcher->finish->error);
+  return {};
 }
 
 // From the step that begins the fresh tokens to the first token of the last sequence: what a user waits for.
@@ -155,6 +149,7 @@ Result<BenchmarkRun> Benchmark::measure(const BenchmarkCase& of, uint32_t repeat
   else run.bytes = use.bytes + of.batch * kv_bytes(std::max(of.depth, 1u) + of.tokens / 2.0);
   BenchmarkCase warmth = of;
   warmth.tokens = std::min(of.tokens, is_prefill ? 512u : 4u);
+  HEARTH_TRY_VOID(fill_depth(of));
   HEARTH_TRY_VOID(is_prefill ? prefill_rate(warmth) : decode_rate(warmth));
   for (uint32_t i = 0; i < repeats; ++i) {
     HEARTH_TRY(rate, is_prefill ? prefill_rate(of) : decode_rate(of));
@@ -162,13 +157,6 @@ Result<BenchmarkRun> Benchmark::measure(const BenchmarkCase& of, uint32_t repeat
     if (!repeat_done()) return fail(ErrorCode::kCancelled, "the measurement was interrupted");
   }
   return run;
-}
-
-uint64_t Benchmark::predicted_memory(uint64_t before_loading, const BenchmarkNeeds& needs, uint32_t prompt_rows) const {
-  const model::ModelPlan& plan = model_.model().plan();
-  const uint64_t activations = (prompt_rows + needs.sequences) * row_floats(plan) * sizeof(float);
-  const uint64_t logits = uint64_t{needs.sequences} * plan.vocab * sizeof(float);
-  return before_loading + model_.model().weight_bytes() + model_.engine().kv_bytes() + activations + logits;
 }
 
 }  // namespace hearth::service

@@ -41,14 +41,13 @@ BenchmarkNeeds benchmark_needs(std::span<const BenchmarkCase> cases, uint32_t pr
 
 class Benchmark {
  public:
-  // The engine has what benchmark_needs says; its prefix cache spares the repeats from computing `depth` again.
-  Benchmark(LoadedModel& model, double bytes_per_kv_value) : model_(model), bytes_per_kv_value_(bytes_per_kv_value) {}
+  // The engine has what benchmark_needs says; its prefix cache spares the repeats from computing `depth` again. `fill`: what the
+  // model was loaded with as ModelOptions::fill, to begin with random keys and values instead of computed ones; or null.
+  Benchmark(LoadedModel& model, double bytes_per_kv_value, bool* fill = nullptr)
+      : model_(model), bytes_per_kv_value_(bytes_per_kv_value), fill_(fill) {}
 
   // Measures a case `repeats` times. `repeat_done` hears of each; returning false ends it with kCancelled.
   Result<BenchmarkRun> measure(const BenchmarkCase& of, uint32_t repeats, const std::function<bool()>& repeat_done);
-
-  // What the process is going to occupy: what it did before loading, packed weights, the cache, activations of a step.
-  uint64_t predicted_memory(uint64_t before_loading, const BenchmarkNeeds& needs, uint32_t prompt_rows) const;
 
  private:
   class Watcher;
@@ -56,11 +55,13 @@ class Benchmark {
 
   Result<double> prefill_rate(const BenchmarkCase& of);
   Result<double> decode_rate(const BenchmarkCase& of);
+  Result<void> fill_depth(const BenchmarkCase& of);
   Result<Watchers> submit(const BenchmarkCase& of, uint32_t fresh_tokens, uint32_t max_tokens);
   double kv_bytes(double tokens) const;  // of one sequence
 
   LoadedModel& model_;
   double bytes_per_kv_value_;
+  bool* fill_;
   Random fresh_{1};  // tokens that no earlier prompt has
 };
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/options/sources.h"
 #include "ops/cpu/cpu_backend.h"
+#include "ops/filling_backend.h"
 #include "ops/reference/reference_backend.h"
 #include "ops/traced_backend.h"
 #include "service/packs/model_identity.h"
@@ -28,6 +30,7 @@ void visit(options::OptionList& v, ModelOptions& o) {
   v("backend", o.backend, "what computes: the fast CPU kernels, or the slow reference in f32",
     options::one_of({"cpu", "reference"}));
   v("isa", o.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
+  v("tuned", o.tuned, "let kernels change where `hearth bench --tune` measured on this machine");
   v("prefill-chunk", o.prefill_chunk, "prompt tokens computed in one step", options::in_range(1, 1 << 20));
   v("page-size", o.page_size, "tokens in a page of the cache, a multiple of 16; only whole pages of a prompt are found again",
     options::in_range(16, 1024));
@@ -42,10 +45,19 @@ Result<ModelOptions::KvTypes> ModelOptions::kv_types() const {
   return KvTypes{k, v};
 }
 
+std::string tuning_folder() {
+  const std::string folder = options::state_folder();
+  return folder.empty() ? "" : folder + "/tuning";
+}
+
 Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) {
   auto backend = options.backend == "reference"
                      ? Result<std::unique_ptr<ops::Backend>>(ops::reference::make_backend())
-                     : ops::cpu::make_backend({.threads = options.threads, .isa = options.isa, .trace = options.trace});
+                     : ops::cpu::make_backend({.threads = options.threads,
+                                               .isa = options.isa,
+                                               .tuning_folder = options.tuned ? tuning_folder() : "",
+                                               .trace = options.trace});
+  if (backend && options.fill != nullptr) backend = ops::make_filling_backend(std::move(*backend), *options.fill);
   if (backend && options.trace != nullptr) return ops::make_traced_backend(std::move(*backend), *options.trace);
   return backend;
 }

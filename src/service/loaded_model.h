@@ -22,10 +22,12 @@ struct ModelOptions {
   std::string kv_type = "f16", k_type, v_type;  // names of ops/kv/kv_types.h; the latter two empty: as kv_type
   std::string backend = "cpu";
   std::string isa;
+  bool tuned = true;          // kernels switch where `hearth bench --tune` measured
   uint32_t prefill_chunk = 512, page_size = 16;
   bool pack_cache = false;
   uint32_t pack_cache_gib = 32;
-  Trace* trace = nullptr;  // no option: records what runs, unless null; outlives the model
+  Trace* trace = nullptr;     // no option: records what runs, unless null; outlives the model
+  const bool* fill = nullptr;  // no option: while it is true, steps fill the cache at random (ops/filling_backend.h); outlives the model
 
   struct KvTypes {
     ops::KvType k, v;
@@ -34,6 +36,8 @@ struct ModelOptions {
 };
 void visit(options::OptionList& v, ModelOptions& o);
 options::Traits kv_type_choice();
+
+std::string tuning_folder();  // where measurements of this machine are kept; "" without a home
 
 // The backend that the options name. Errors: as its maker's.
 Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options);

@@ -4,11 +4,19 @@
 
 namespace hearth::service {
 
+MemoryPlan memory_of(const LoadedModel& loaded, uint32_t rows, uint32_t logit_rows) {
+  return {.weights = loaded.model().weight_bytes(),
+          .cache = loaded.engine().kv_bytes(),
+          .step = model::step_bytes(loaded.model().plan(), rows, logit_rows),
+          .context = loaded.engine().context()};
+}
+
 Result<MemoryPlan> plan_memory(const checkpoint::Checkpoint& files, const ModelOptions& options,
                                engine::EngineOptions engine_options) {
   HEARTH_TRY(plan, model::read_plan(files, options.context));
   ModelOptions quiet = options;
   quiet.threads = 1;  // nothing is computed
+  quiet.tuned = false;
   HEARTH_TRY(backend, make_backend(quiet));
   MemoryPlan memory;
   HEARTH_TRY(weights, model::weight_bytes(files, *backend, options.context));

@@ -65,6 +65,20 @@ class Bench(Case):
         self.assertNotIn("prefill", report)
         self.assertIn("decode", report)
 
+    def test_random_depth_counts_as_a_prompt_does(self):
+        flags = ("bench", stories("Q8_0"), "--prompt", "8", "--generate", "4", "--depth", "100", "--batch", "1,2", "--json", *QUICK)
+        read, random = (json.loads(self.hearth(*flags, "--depth-fill", fill).stdout) for fill in ("prompt", "random"))
+        self.assertEqual((read["depth_fill"], random["depth_fill"]), ("prompt", "random"))
+        self.assertEqual([run.get("bytes_per_step") for run in read["runs"]], [run.get("bytes_per_step") for run in random["runs"]])
+        for run in random["runs"]:
+            self.assertGreater(run["min"], 0)
+        text = self.hearth("bench", stories(), "--prompt", "0", "--generate", "4", "--depth", "64", "--depth-fill", "random", *QUICK).stdout
+        self.assertIn("keys and values at a depth are random numbers", text)
+
+    def test_tuning_takes_no_model(self):
+        for arguments in (("--tune", stories()), ()):
+            self.refused("bench", *arguments, code=2, sentence="the command is: hearth bench MODEL, or hearth bench --tune without a model")
+
     def test_text_is_plain_without_a_terminal(self):
         text = self.hearth("bench", stories(), "--prompt", "16", "--generate", "8", "--depth", "0,64", *QUICK).stdout
         self.assertTrue(text.isascii(), text)

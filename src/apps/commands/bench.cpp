@@ -5,11 +5,13 @@
 #include <charconv>
 
 #include "apps/bench_report.h"
+#include "apps/bench_tuning.h"
 #include "apps/command.h"
 #include "apps/interrupt.h"
 #include "apps/model_loading.h"
 #include "apps/tracing.h"
 #include "base/cpu_info.h"
+#include "service/memory_plan.h"
 
 namespace hearth::apps {
 
@@ -43,8 +45,12 @@ class Bench final : public Command {
     v("prompt", prompt_, "tokens of a prompt to read; 0 measures none", any().named("N,...").flag_only());
     v("generate", generate_, "tokens to generate; 0 measures none", any().named("N,...").flag_only());
     v("depth", depth_, "tokens already in the cache before either", any().named("N,...").flag_only());
+    v("depth-fill", depth_fill_, "what the cache holds at a depth: a prompt that was read, or random numbers, which are there at once",
+      options::one_of({"prompt", "random"}).flag_only());
     v("batch", batch_, "sequences at once", any().named("N,...").flag_only());
     v("repeats", repeats_, "measurements of each, whose median is told", in_range(1, 1000).flag_only());
+    v("tune", tune_, "instead of a model, measure at which row counts kernels should change on this machine, and keep it for all "
+                     "later starts; half a minute", any().flag_only());
     v.section("Model");
     v("threads", model_.threads, "processors to use; 0 is all that this process may use", in_range(0, 4096).short_flag('t'));
     v("kv-type", model_.kv_type, "how the cache of keys and values is stored", service::kv_type_choice());
@@ -52,12 +58,16 @@ class Bench final : public Command {
     v("v-type", model_.v_type, "how values are stored, where it differs from keys", service::kv_type_choice().or_else("as kv-type"));
     v("backend", model_.backend, "what computes", options::one_of({"cpu", "reference"}));
     v("isa", model_.isa, "force an instruction set of the cpu backend", any().named("NAME").or_else("best available"));
+    v("tuned", model_.tuned, "use what --tune kept for this machine");
     v("prefill-chunk", model_.prefill_chunk, "prompt tokens computed in one step", in_range(1, 1 << 20));
     v("page-size", model_.page_size, "tokens in a page of the cache, a multiple of 16", in_range(16, 1024));
     tracing_.visit(v);
   }
 
   Result<void> run(const Invocation& call) override {
+    if (tune_ != call.arguments.empty())
+      return fail(ErrorCode::kUsage, "the command is: hearth bench MODEL, or hearth bench --tune without a model");
+    if (tune_) return tune_kernels(call.console, model_);
     HEARTH_TRY(cases, parse_cases());
     HEARTH_TRY(files, service::ModelFiles::open(call.arguments[0]));
     BenchReport report{.model = files.name(), .backend = {}, .processor = cpu_model_name(), .machine = {}, .runs = {}};
@@ -68,14 +78,17 @@ class Bench final : public Command {
     const auto needs = service::benchmark_needs(cases, model_.prefill_chunk);
     model_.context = needs.context;
     model_.trace = tracing_.recorder();
+    report.has_random_depth = depth_fill_ == "random";
+    if (report.has_random_depth) model_.fill = &fill_;
     HEARTH_TRY(loaded, load_model(call.console, std::move(files), model_,
                                   {.kv_memory_bytes = total_memory_bytes(), .max_sequences = needs.sequences}));
     report.backend = loaded->backend().summary();
     report.load_seconds = loaded->load_seconds();
     HEARTH_TRY_VOID(measure_model(call, *loaded, cases, report));
-    report.weight_bytes = loaded->model().weight_bytes();
-    report.kv_bytes = loaded->engine().kv_bytes();
-    report.predicted_bytes = service::Benchmark(*loaded, 0).predicted_memory(before_loading, needs, prompt_rows(cases));
+    const auto memory = service::memory_of(*loaded, std::max(prompt_rows(cases), needs.sequences), needs.sequences);
+    report.weight_bytes = memory.weights;
+    report.kv_bytes = memory.cache;
+    report.predicted_bytes = before_loading + memory.total();
     report.resident_bytes = resident_memory_bytes();
     loaded.reset();  // its memory and threads are not in the way of the machine's
     measure_machine(report);
@@ -121,11 +134,12 @@ class Bench final : public Command {
   }
 
   Result<void> measure_model(const Invocation& call, service::LoadedModel& loaded, const std::vector<BenchmarkCase>& cases,
-                             BenchReport& report) const {
+                             BenchReport& report) {
     const InterruptFlag interrupt(InterruptFlag::Second::kEndsTheProgram);
     ProgressLine line(call.console, "measuring");
     HEARTH_TRY(kv_types, model_.kv_types());
-    service::Benchmark benchmark(loaded, (ops::kv_value_bytes(kv_types.k) + ops::kv_value_bytes(kv_types.v)) / 2);
+    service::Benchmark benchmark(loaded, (ops::kv_value_bytes(kv_types.k) + ops::kv_value_bytes(kv_types.v)) / 2,
+                                 report.has_random_depth ? &fill_ : nullptr);
     size_t done = 0;
     for (const BenchmarkCase& of : cases) {
       HEARTH_TRY(run, benchmark.measure(of, repeats_, [&] {
@@ -148,8 +162,9 @@ class Bench final : public Command {
     return tracing_.finish(console);
   }
 
-  std::string prompt_ = "512", generate_ = "64", depth_ = "0", batch_ = "1";
+  std::string prompt_ = "512", generate_ = "64", depth_ = "0", batch_ = "1", depth_fill_ = "prompt";
   uint32_t repeats_ = 5;
+  bool tune_ = false, fill_ = false;
   service::ModelOptions model_;
   Tracing tracing_;
 };
@@ -158,11 +173,11 @@ class Bench final : public Command {
 
 extern const CommandFacts kBench{
     .name = "bench",
-    .arguments = "MODEL",
+    .arguments = "[MODEL]",
     .summary = "measure how fast a model reads prompts and generates, beside what this machine can do",
     .notes = "Lists such as --depth 0,4096 --batch 1,8 measure all combinations. The machine's read bandwidth and matrix rate are\n"
              "measured in the same run: decoding reads all active weights and the cache for each step, reading a prompt multiplies.",
-    .min_arguments = 1,
+    .min_arguments = 0,
     .max_arguments = 1,
     .make = &make_command<Bench>};
 

@@ -9,6 +9,7 @@
 #include "ops/cpu/experts.h"
 #include "ops/cpu/matmul.h"
 #include "ops/cpu/packing.h"
+#include "ops/cpu/tuning_file.h"
 
 namespace hearth::ops::cpu {
 
@@ -16,13 +17,14 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const KernelTable& kernels, unsigned threads, Trace* trace)
+  CpuBackend(const KernelTable& kernels, const ProductChoices& choices, unsigned threads, Trace* trace)
       : topology_(machine_topology()),
         placement_(place_workers(topology_, threads)),
         pool_(threads, trace, [this](unsigned worker) {
           if (placement_.nodes > 1) bind_to_node(topology_, placement_.node_of_worker[worker]);
         }),
-        workers_{kernels, pool_, placement_} {}
+        workers_{kernels, pool_, placement_},
+        multiplier_(workers_, choices) {}
 
   std::string_view name() const override { return "cpu"; }
   std::string summary() const override {
@@ -101,7 +103,7 @@ class CpuBackend final : public Backend {
   const Placement placement_;
   ThreadPool pool_;
   Workers workers_;
-  Multiplier multiplier_{workers_};
+  Multiplier multiplier_;
   Attender attender_{workers_};
   ExpertMixer mixer_{workers_, multiplier_};
   Scratch<float> convolved_;
@@ -130,7 +132,9 @@ void CpuBackend::short_conv(ConstMatrix x, const float* kernel, const float* bia
 
 Result<std::unique_ptr<Backend>> make_backend(const CpuOptions& options) {
   HEARTH_TRY(kernels, choose_table(options.isa));
-  return std::make_unique<CpuBackend>(*kernels, options.threads != 0 ? options.threads : granted_cpus(), options.trace);
+  const auto tuned = load_tuning(options.tuning_folder, *kernels);
+  return std::make_unique<CpuBackend>(*kernels, tuned ? *tuned : product_choices(*kernels),
+                                      options.threads != 0 ? options.threads : granted_cpus(), options.trace);
 }
 
 }  // namespace hearth::ops::cpu

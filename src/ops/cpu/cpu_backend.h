@@ -9,6 +9,7 @@ namespace hearth::ops::cpu {
 struct CpuOptions {
   unsigned threads = 0;   // 0: all granted processors
   std::string isa;        // "", or a kernel table's name ("scalar", "avx2", "avx512"; dispatch.cpp has all); "" also reads HEARTH_ISA
+  std::string tuning_folder = {};  // where tuning of this machine may lie (tuning_file.h); "": the built-in choices
   Trace* trace = nullptr; // records what the threads do; outlives the backend
 };
 

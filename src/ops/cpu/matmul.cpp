@@ -164,12 +164,12 @@ void Multiplier::multiply_panel(const Product& product, const PackedWeight::Part
                                 uint32_t row, uint32_t rows, OfWorker& worker, float* sums) {
   const Packer& packer = *part.packer;
   const ProductTable& kernels = *workers_.kernels.products;
-  const uint32_t direct_rows = packer.activation_group == 0 ? choices_.direct_float_rows : choices_.direct_rows;
+  const LayoutChoices& choices = choices_[packer.layout];
   PanelProduct task{.panel = panel_of(part, x.columns, panel, worker), .columns = x.columns, .zero = packer.zero,
                     .table = packer.table, .floats = nullptr, .bf16 = nullptr, .quantized = nullptr, .step_stride = x.rows,
-                    .rows = rows, .unpack = rows > direct_rows, .fetch_steps = choices_.fetch_steps, .out = sums};
+                    .rows = rows, .unpack = rows > choices.direct_rows, .fetch_steps = choices.fetch_steps, .out = sums};
   point(task, packer, product.first_row + row);
-  ProductFn* by_tiles = rows >= choices_.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
+  ProductFn* by_tiles = rows >= choices.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
   (by_tiles != nullptr ? by_tiles : kernels.of[packer.layout])(task);
   if (product.bias == nullptr) return;
   const uint32_t first = part.first_row + panel * kPanelRows, outputs = std::min(kPanelRows, part.rows - panel * kPanelRows);

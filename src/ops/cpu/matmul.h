@@ -23,8 +23,8 @@ struct Product {
 
 class Multiplier {
  public:
-  explicit Multiplier(const Workers& workers)
-      : workers_(workers), choices_(product_choices(workers.kernels)), of_worker_(workers.pool.threads()) {}
+  Multiplier(const Workers& workers, const ProductChoices& choices)
+      : workers_(workers), choices_(choices), of_worker_(workers.pool.threads()) {}
 
   // Products that read rows of one matrix, normalized before (norm: null where not), shared among threads as one piece of work.
   // Outputs must not overlap; x is not read any more when the first is written.

@@ -252,7 +252,7 @@ TEST(Packing, TwoMemoryNodesGiveTheSameBits) {
     expect_same_bits(expected, all_rows(*backend, weights), std::to_string(threads) + " workers");
 
     const Workers workers{*usable_tables().front(), pool, placement};
-    Multiplier multiplier(workers);
+    Multiplier multiplier(workers, product_choices(workers.kernels));
     for (const auto& weight : weights) {
       const std::vector<float> x = normals(size_t{3} * weight->columns, 4);
       std::vector<float> on_two(size_t{3} * weight->rows, -1), on_one(on_two.size(), -2);

@@ -1,0 +1,155 @@
+// Tuning by an invented clock, the file it is kept in, and that choices change no bit.
+#include "ops/cpu/tuning.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+
+#include "base/file.h"
+#include "ops/cpu/matmul.h"
+#include "ops/cpu/tests/samples.h"
+#include "ops/cpu/tuning_file.h"
+#include "runner/shared_data.h"
+
+namespace hearth::ops::cpu {
+namespace {
+
+constexpr uint32_t kNever = UINT32_MAX;
+
+TEST(Choices, ChangeNoBit) {
+  ThreadPool pool(2);
+  const Placement placement = place_workers({}, 2);
+  const LayoutChoices ways[] = {{kNever, kNever, 0}, {0, kNever, 0}, {kNever, kNever, 3}, {kNever, 0, 2}, {0, 0, 0}};
+  size_t cases = 0;
+  for (const KernelTable* table : usable_tables())
+    for (const quant::Format& format : quant::formats())
+      for (const uint32_t rows : {1u, 5u, 17u, 64u}) {
+        const RandomWeight weight(format, 37, columns_for(format, format.block_values >= 256 ? 2 : 9), rows);
+        const auto packed_weight = weight.pack(*backend_for(*table));
+        const std::vector<float> x = normals(size_t{rows} * weight.columns, rows);
+        std::vector<float> first;
+        for (const LayoutChoices& way : ways) {
+          ProductChoices choices;
+          choices.fill(way);
+          Multiplier multiplier({*table, pool, placement}, choices);
+          std::vector<float> out(size_t{rows} * weight.rows);
+          const Product product{&packed(*packed_weight), 0, rows, view(out, rows)};
+          multiplier.multiply(view(x, rows), {&product, 1});
+          if (first.empty()) first = out;
+          expect_same_bits(first, out, std::string(table->isa) + " " + std::string(format.name) + " rows " + std::to_string(rows));
+          ++cases;
+        }
+      }
+  hearth::testing::count_cases("kernel cases", cases);
+}
+
+// Every layout has tiles in this one, so that all switches are looked for.
+struct TiledTable {
+  TiledTable() : products(*usable_tables().front()->products), table(*usable_tables().front()) {
+    std::ranges::copy(products.of, products.by_tiles);
+    table.products = &products;
+  }
+  ProductTable products;
+  KernelTable table;
+};
+
+// Directly as long as there are rows, unpacked 7 and a quarter of that, by tiles 9.6; a fetch of two steps halves a single row.
+// The first of every four rounds is disturbed.
+double invented_seconds(const TuningTrial& trial, int round) {
+  const double rows = trial.rows;
+  double seconds = trial.by_tiles ? 9.6 : rows > trial.choices.direct_rows ? 7 + rows / 4 : rows;
+  if (rows == 1 && trial.choices.fetch_steps == 2) seconds /= 2;
+  return round == 0 ? 50 * seconds : seconds;
+}
+
+TEST(Tuning, FindsWhereWaysCross) {
+  const TiledTable tiled;
+  ThreadPool pool(1);
+  std::map<std::tuple<std::string_view, uint32_t, uint32_t, uint32_t, uint32_t>, int> rounds;
+  const auto timer = [&](const TuningTrial& t, const std::function<void()>& product) {
+    const int round = rounds[{t.format, t.rows, t.choices.direct_rows, t.choices.tile_rows, t.choices.fetch_steps}]++;
+    if (t.rows == 1 && round == 0) product();  // it can be run
+    return invented_seconds(t, round % 4);
+  };
+  size_t layouts = 0;
+  const auto tuned = tune(tiled.table, pool, {.timer = timer, .weight_bytes = 1, .layout_done = [&](size_t done, size_t total) {
+    return layouts = done, total == Layouts::kCount;
+  }});
+  ASSERT_TRUE(tuned.has_value());
+  EXPECT_EQ(layouts, Layouts::kCount);
+  for (size_t layout = 0; layout < Layouts::kCount; ++layout) {
+    ASSERT_NE(format_of_layout(layout), nullptr);
+    EXPECT_EQ((*tuned)[layout], (LayoutChoices{.direct_rows = 8, .tile_rows = 11, .fetch_steps = 2})) << format_of_layout(layout)->name;
+  }
+}
+
+TEST(Tuning, KeepsWhatIsNotClearlySlowerAndCanBeEnded) {
+  const KernelTable& kernels = *usable_tables().back();
+  ThreadPool pool(1);
+  const auto even = [](const TuningTrial& t, const std::function<void()>&) { return t.choices.fetch_steps == 1 ? 0.98 : 1.0; };
+  const auto tuned = tune(kernels, pool, {.timer = even, .weight_bytes = 1, .layout_done = {}});
+  ASSERT_TRUE(tuned.has_value());
+  for (size_t layout = 0; layout < Layouts::kCount; ++layout)
+    EXPECT_EQ((*tuned)[layout].fetch_steps, product_choices(kernels)[layout].fetch_steps);
+  const auto ended = tune(kernels, pool, {.timer = even, .weight_bytes = 1, .layout_done = [](size_t, size_t) { return false; }});
+  ASSERT_FALSE(ended.has_value());
+  EXPECT_EQ(ended.error().code, ErrorCode::kCancelled);
+}
+
+class TuningFile : public ::testing::Test {
+ protected:
+  TuningFile() : folder_(::testing::TempDir() + "hearth-tuning-" + std::to_string(::getpid())) {
+    for (size_t i = 0; i < choices_.size(); ++i) choices_[i] = {static_cast<uint32_t>(i), kNever, 2};
+  }
+  ~TuningFile() override { std::filesystem::remove_all(folder_); }
+
+  void rewrite(std::string_view from, std::string_view to) {
+    std::string text = *read_text_file(tuning_file(folder_));
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << text;
+    ASSERT_TRUE(write_file(tuning_file(folder_), text.replace(at, from.size(), to)).has_value());
+  }
+
+  const std::string folder_;
+  const KernelTable &best_ = *usable_tables().front(), &last_ = *usable_tables().back();
+  ProductChoices choices_;
+};
+
+TEST_F(TuningFile, IsReadAgainAndKeepsOtherInstructionSets) {
+  EXPECT_FALSE(load_tuning(folder_, best_));
+  EXPECT_FALSE(load_tuning("", best_));
+  ASSERT_TRUE(save_tuning(folder_, last_, choices_).has_value());
+  if (&best_ != &last_) EXPECT_FALSE(load_tuning(folder_, best_));
+  ProductChoices others = choices_;
+  others[3].direct_rows = 77;
+  ASSERT_TRUE(save_tuning(folder_, best_, others).has_value());
+  EXPECT_EQ(load_tuning(folder_, best_), others);
+  if (&best_ != &last_) EXPECT_EQ(load_tuning(folder_, last_), choices_);
+}
+
+TEST_F(TuningFile, OfAnotherMachineIsNotUsed) {
+  ASSERT_TRUE(save_tuning(folder_, best_, choices_).has_value());
+  rewrite("\"processor\": \"", "\"processor\": \"Another ");
+  EXPECT_FALSE(load_tuning(folder_, best_));
+}
+
+TEST_F(TuningFile, DamagedIsNotUsedAndIsReplaced) {
+  for (const auto& [from, to] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"{", ""}, {"\"q4_k\"", "\"q4_x\""}, {"\"direct_rows\": 3", "\"direct_rows\": -3"}, {"\"fetch_steps\": 2", "\"fetch_steps\": 2000"}}) {
+    ASSERT_TRUE(save_tuning(folder_, best_, choices_).has_value());
+    EXPECT_EQ(load_tuning(folder_, best_), choices_);
+    rewrite(from, to);
+    EXPECT_FALSE(load_tuning(folder_, best_)) << from;
+  }
+}
+
+TEST_F(TuningFile, ThatCannotBeWrittenIsAnError) {
+  ASSERT_TRUE(write_file(folder_, "a file").has_value());
+  const auto saved = save_tuning(folder_, best_, choices_);
+  ASSERT_FALSE(saved.has_value());
+  EXPECT_EQ(saved.error().code, ErrorCode::kCannotCreate);
+}
+
+}  // namespace
+}  // namespace hearth::ops::cpu
