@@ -1,203 +1,206 @@
 #!/usr/bin/env python3
-"""Measures hearth and llama.cpp on the same model files, in turn, and prints a Markdown table.
+"""Measures hearth and llama.cpp on the same model files, in turn, into a file of results; makes a table of them.
 
-    bench/peers/compare.py MODEL.gguf... [--prompt 512,2048] [--generate 64] [--depth 0,8192] [--batch 1,8] [--pairs 3] > table.md
+    bench/peers/compare.py plan    MODEL.gguf... [--budget-minutes 45]
+    bench/peers/compare.py measure MODEL.gguf... --results peers.jsonl [--budget-minutes 45]
+    bench/peers/compare.py table   peers.jsonl > table.md
+
+Every file: reading prompts, generating, loading from disk and from memory, first token, memory. Files that --full names (default
+*Q4_K_M*): also batches, depths with f16 and q8_0 keys and values, and hearth forced to AVX2. A row is one line of JSON, written
+when it is done: the same command again goes on with what is missing. A budget reduces turns first; what then does not fit is left for
+the next command.
 
 Hosts drift and neighbours disturb, so the two take turns (A B A B ...) and the ratio is the median over pairs, with its least and
-most. Both run with the same number of threads on the same processors. hearth is measured by `hearth bench`, which includes
-choosing each token; llama.cpp through llama_decode alone, as its own benchmark does, so its figures owe nothing to Python.
+most. Both run with the same number of threads on the same processors. hearth is measured by `hearth bench`, which includes choosing
+each token; llama.cpp through llama_decode alone, as its own benchmark does, so its figures owe nothing to Python.
 Needs the Python package llama-cpp-python, compiled for this machine:  pip install llama-cpp-python
 """
 import argparse
 import json
 import os
-import random
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from llama_cpp_peer import Peer  # noqa: E402
+from table import markdown  # noqa: E402
+from works import ORDER, estimate_seconds, groups_of  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class LlamaCpp:
-    """One loaded model of llama.cpp; runs in a process of its own (--peer)."""
-
-    def __init__(self, path, threads, context, sequences, chunk):
-        import llama_cpp as api
-        self.api, self.chunk = api, chunk
-        api.llama_backend_init()
-        begin = time.perf_counter()
-        self.model = api.llama_model_load_from_file(path.encode(), api.llama_model_default_params())
-        if not self.model:
-            raise SystemExit(f"llama.cpp cannot load {path}")
-        options = api.llama_context_default_params()
-        options.n_ctx, options.n_seq_max = context * sequences, sequences
-        options.n_batch = options.n_ubatch = chunk
-        options.n_threads = options.n_threads_batch = threads
-        self.context = api.llama_init_from_model(self.model, options)
-        if not self.context:
-            raise SystemExit(f"llama.cpp cannot make a context of {options.n_ctx} tokens")
-        self.load_seconds = time.perf_counter() - begin
-        self.memory = api.llama_get_memory(self.context)
-        self.vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(self.model))
-        self.dice = random.Random(1)
-        self.batch = api.llama_batch_init(max(chunk, sequences), 0, 1)
-        self.depths = {}  # of each sequence: tokens in the cache that stay
-
-    def step(self, rows):
-        """rows: (sequence, position, whether logits are wanted); tokens are random."""
-        for i, (sequence, position, wanted) in enumerate(rows):
-            self.batch.token[i] = self.dice.randrange(self.vocab)
-            self.batch.pos[i] = position
-            self.batch.n_seq_id[i] = 1
-            self.batch.seq_id[i][0] = sequence
-            self.batch.logits[i] = wanted
-        self.batch.n_tokens = len(rows)
-        if self.api.llama_decode(self.context, self.batch) != 0:
-            raise SystemExit("llama_decode failed")
-
-    def read(self, sequence, first, count):
-        rows = [(sequence, first + i, i == count - 1) for i in range(count)]
-        for at in range(0, count, self.chunk):
-            self.step(rows[at:at + self.chunk])
-
-    def settle(self, depth, batch):
-        """Leaves exactly `depth` tokens in each sequence's cache."""
-        for sequence in range(batch):
-            if self.depths.get(sequence, 0) == depth and depth > 0:
-                self.api.llama_memory_seq_rm(self.memory, sequence, depth, -1)
-            else:
-                self.api.llama_memory_seq_rm(self.memory, sequence, -1, -1)
-                self.read(sequence, 0, depth)
-            self.depths[sequence] = depth
-        self.api.llama_synchronize(self.context)
-
-    def measure(self, kind, tokens, depth, batch):
-        self.settle(depth, batch)
-        begin = time.perf_counter()
-        if kind == "prefill":
-            for sequence in range(batch):
-                self.read(sequence, depth, tokens)
-        else:
-            for i in range(tokens):
-                self.step([(sequence, depth + i, True) for sequence in range(batch)])
-        self.api.llama_synchronize(self.context)
-        return tokens * batch / (time.perf_counter() - begin)
-
-    def serve(self):
-        """Answers one line of JSON per line of JSON; sleeps between them."""
-        print(json.dumps({"load_seconds": self.load_seconds}), flush=True)
-        for line in sys.stdin:
-            case = json.loads(line)
-            self.measure(case["kind"], min(case["tokens"], 16), case["depth"], case["batch"])  # for warmth
-            rate = self.measure(**case)
-            pages = int(Path("/proc/self/statm").read_text().split()[1])
-            print(json.dumps({"tokens_per_s": rate, "resident_bytes": pages * os.sysconf("SC_PAGE_SIZE")}), flush=True)
-
-
-class Peer:
-    def __init__(self, path, args, context, sequences):
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--peer", path, "--threads", str(args.threads), "--context", str(context), "--batch", str(sequences)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.load_seconds = self.answer()["load_seconds"]
-
-    def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the process of llama.cpp ended with {self.process.wait()}; is llama-cpp-python installed for {sys.executable}?")
-        return json.loads(line)
-
-    def measure(self, case):
-        self.process.stdin.write(json.dumps(case) + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def run_hearth(path, args, case):
-    count = ["--prompt", case["tokens"], "--generate", 0] if case["kind"] == "prefill" else ["--prompt", 0, "--generate", case["tokens"]]
-    command = [args.hearth, "bench", path, *count, "--depth", case["depth"], "--batch", case["batch"], "--threads", args.threads,
-               "--repeats", 1, "--json", "--quiet"]
-    ran = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+def run_hearth(path, args, group):
+    """The report of one command."""
+    def joined(numbers):
+        return ",".join(map(str, numbers))
+    command = [args.hearth, "bench", path, "--prompt", joined(group.prompt), "--generate", joined(group.generate), "--depth", joined(group.depth),
+               "--batch", joined(group.batch), "--kv-type", group.kv, "--depth-fill", "random", "--threads", str(args.threads),
+               "--repeats", "1", "--json", "--quiet"]
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **({"HEARTH_ISA": group.isa} if group.isa else {})})
     if ran.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))}: {ran.stderr.strip()}")
+        raise SystemExit(f"{' '.join(command)}: {ran.stderr.strip()}")
     return json.loads(ran.stdout)
 
 
-def cases_of(args):
-    return [dict(kind=kind, tokens=tokens, depth=depth, batch=batch)
-            for kind, counts in (("prefill", args.prompt), ("decode", args.generate))
-            for tokens in counts if tokens for depth in args.depth for batch in args.batch]
+def forget_file(path):
+    """Drops what the system keeps of a file in memory, as far as nobody uses it."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)
 
 
-def spread(values, digits):
-    """median (least-most)"""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+def start_hearth(path, args):
+    """Seconds of loading, as hearth says, and from the start of the process to the first byte of an answer."""
+    begin = time.perf_counter()
+    process = subprocess.Popen([args.hearth, "run", path, "hello", "--raw", "-c", "512", "-n", "1", "--ignore-end", "--threads",
+                                str(args.threads), "--log-level", "info"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.read(process.stdout.fileno(), 1)
+    seconds = time.perf_counter() - begin
+    _, log = process.communicate()
+    words = log.decode().split("loaded in ")
+    if process.returncode != 0 or len(words) < 2:
+        raise SystemExit(f"hearth run {path}: {log.decode().strip()}")
+    return float(words[1].split()[0]), seconds
 
 
-def compare(path, args, out):
-    """Prints the rows of one model as they are found."""
-    cases = cases_of(args)
-    context = max(c["depth"] + c["tokens"] for c in cases) + 64
-    peer = Peer(path, args, context, max(args.batch))
-    for case in cases:
-        ours, theirs, reports = [], [], []
-        for _ in range(args.pairs):
-            report = run_hearth(path, args, case)
-            reports.append(report)
-            ours.append(report[case["kind"]]["tokens_per_s"])
-            answer = peer.measure(case)
-            theirs.append(answer["tokens_per_s"])
-        fraction = "matrix_fraction" if case["kind"] == "prefill" else "bandwidth_fraction"
-        name = f"{case['kind']} {case['tokens']}" + (f", depth {case['depth']}" if case["depth"] else "")
-        name += f", batch {case['batch']}" if case["batch"] > 1 else ""
-        last = reports[-1]
-        memory = last["memory"]
-        print(f"| {Path(path).stem} | {name} | {spread(ours, 1)} | {spread(theirs, 1)} "
-              f"| **{spread([a / b for a, b in zip(ours, theirs)], 2)}** "
-              f"| {100 * statistics.median(r[case['kind']][fraction] for r in reports):.0f} % "
-              f"| {last['machine']['read_gb_s']:.0f} GB/s, {last['machine']['matrix_tflop_s']:.2f} T "
-              f"| {statistics.median(r['load_seconds'] for r in reports):.2f} / {peer.load_seconds:.2f} "
-              f"| {memory['resident_bytes'] / 2**20:.0f} / {answer['resident_bytes'] / 2**20:.0f} "
-              f"| {os.getloadavg()[0]:.1f} |", file=out, flush=True)
-    peer.close()
+def measure_loading(path, args, group, turns):
+    rows = {(what, state): [] for state in ("from disk", "from memory") for what in ("load", "start to first token")}
+    for _ in range(turns):
+        for state in ("from disk", "from memory"):
+            turn = {}
+            for engine in ("hearth", "peer"):
+                if state == "from disk":
+                    forget_file(path)
+                if engine == "hearth":
+                    turn[engine] = start_hearth(path, args)
+                else:
+                    peer = Peer(path, group.options(args.threads))
+                    turn[engine] = peer.start["load_seconds"], peer.start["first_token_seconds"]
+                    peer.close()
+            for place, what in enumerate(("load", "start to first token")):
+                rows[what, state].append({engine: times[place] for engine, times in turn.items()})
+    for (what, state), pairs in rows.items():
+        yield dict(work=f"{what}, {state}", unit="s", turns=pairs)
+
+
+def measure_speed(path, args, group, turns):
+    peer = Peer(path, group.options(args.threads)) if group.has_peer else None
+    cases = group.cases()
+    rows = [dict(work=group.row_name(case), unit="tokens/s", turns=[], fractions=[],
+                 of="matrix rate" if case["kind"] == "prefill" else "bandwidth") for case in cases]
+    for _ in range(turns):
+        report = run_hearth(path, args, group)
+        for row, case, run in zip(rows, cases, report["runs"]):
+            assert all(run[key] == value for key, value in case.items()), "rows come in the order of the lists"
+            turn = {"hearth": run["tokens_per_s"]}
+            if peer:
+                answer = peer.measure(case)
+                turn["peer"] = answer["tokens_per_s"]
+            row["turns"].append(turn)
+            row["fractions"].append(run.get("matrix_fraction", run.get("bandwidth_fraction")))
+    if group.name == "speed":
+        memory = report["memory"]
+        turn = {"hearth": memory["resident_bytes"] / 2**20, "peer": answer["resident_bytes"] / 2**20}
+        rows.append(dict(work="resident memory after these", unit="MiB", turns=[turn], predicted=memory["predicted_bytes"] / 2**20))
+    for row in rows:
+        row["machine"] = {key: report["machine"][key] for key in ("read_gb_s", "matrix_tflop_s", "matrix_unit", "processor")}
+        yield row
+    if peer:
+        peer.close()
+
+
+class Results:
+    """Rows in a file, and which groups of which files are whole."""
+
+    def __init__(self, path):
+        self.path = path
+        self.rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def has(self, model, group):
+        return any(row["model"] == model and row["group"] == group.name for row in self.rows)
+
+    def add(self, rows):
+        with open(self.path, "a") as file:  # a group at once: half of one is never taken for whole
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+        self.rows += rows
+
+
+def work_left(args, results):
+    """(path, group), in the order of groups: every file has its main rows before any has more."""
+    todo = [(path, group) for path in args.models for group in groups_of(path, args) if not results or not results.has(Path(path).stem, group)]
+    return sorted(todo, key=lambda item: next(place for place, name in enumerate(ORDER) if item[1].name.startswith(name)))
+
+
+def turns_within(todo, args, seconds, pace):
+    """The most turns, up to --turns, with which everything left fits into so many seconds; at least one."""
+    for turns in range(args.turns, 1, -1):
+        if pace * sum(estimate_seconds(path, group, turns) for path, group in todo) <= seconds:
+            return turns
+    return 1
+
+
+def measure(args):
+    results = Results(args.results)
+    todo = work_left(args, results)
+    begin, estimated, spent = time.monotonic(), 0.0, 0.0
+    import llama_cpp
+    while todo:
+        left = args.budget_minutes * 60 - (time.monotonic() - begin)
+        pace = min(3.0, max(0.3, spent / estimated)) if estimated > 60 else 1.0
+        path, group = todo[0]
+        if left < pace * estimate_seconds(path, group, 1):
+            print(f"{len(todo)} groups do not fit into the budget; the same command goes on with them", file=sys.stderr)
+            return
+        turns = turns_within(todo, args, left, pace)
+        print(f"{Path(path).stem}: {group.name}, {turns} turns, {left / 60:.0f} min left", file=sys.stderr, flush=True)
+        load, at = os.getloadavg()[0], time.monotonic()
+        rows = list((measure_loading if group.measures_loading else measure_speed)(path, args, group, turns))
+        spent, estimated = spent + time.monotonic() - at, estimated + estimate_seconds(path, group, turns)
+        for row in rows:
+            row.update(model=Path(path).stem, group=group.name, threads=args.threads, load_average=[load, os.getloadavg()[0]],
+                       peer_version=llama_cpp.__version__, finished=time.strftime("%Y-%m-%d %H:%M"))
+        results.add(rows)
+        todo.pop(0)
+
+
+def plan(args):
+    todo = work_left(args, None)
+    turns = turns_within(todo, args, args.budget_minutes * 60, 1.0)
+    for path, group in todo:
+        print(f"{Path(path).stem:28} {group.name:12} {turns} turns {estimate_seconds(path, group, turns):7.0f} s")
+    print(f"in all {sum(estimate_seconds(path, group, turns) for path, group in todo) / 60:.0f} min, within a factor of two")
 
 
 def main():
     def numbers(text):
         return [int(part) for part in text.split(",")]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", metavar="MODEL.gguf")
-    parser.add_argument("--hearth", default=str(ROOT / "build" / "release" / "hearth"), help="the binary; default: build/release/hearth")
-    parser.add_argument("--prompt", type=numbers, default=[512], help="lengths of prompts; 0 measures none")
-    parser.add_argument("--generate", type=numbers, default=[64], help="tokens to generate; 0 measures none")
-    parser.add_argument("--depth", type=numbers, default=[0], help="tokens in the cache before")
-    parser.add_argument("--batch", type=numbers, default=[1], help="sequences at once")
-    parser.add_argument("--pairs", type=int, default=3, help="turns of each engine")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--no-head", action="store_true", help="rows only, to join tables")
-    parser.add_argument("--peer", help=argparse.SUPPRESS)
-    parser.add_argument("--context", type=int, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("plan", "measure"):
+        command = commands.add_parser(name)
+        command.add_argument("models", nargs="+", metavar="MODEL.gguf")
+        command.add_argument("--hearth", default=str(ROOT / "build" / "release" / "hearth"), help="the binary; default: build/release/hearth")
+        command.add_argument("--results", type=Path, default=Path("peers.jsonl"), help="rows that are done, one line of JSON each")
+        command.add_argument("--prompt", type=numbers, default=[512, 2048], help="lengths of prompts, those after the first last of all; 0 measures none")
+        command.add_argument("--generate", type=numbers, default=[64], help="tokens to generate; 0 measures none")
+        command.add_argument("--full", nargs="*", default=["*Q4_K_M*"], metavar="PATTERN", help="names of files for which all that follows is measured")
+        command.add_argument("--depth", type=numbers, default=[8192, 32768], help="tokens in the cache before; multiples of 512")
+        command.add_argument("--batch", type=numbers, default=[1, 2, 4, 8, 16, 32], help="sequences at once")
+        command.add_argument("--isa", nargs="*", default=["avx2"], help="instruction sets to force hearth to")
+        command.add_argument("--turns", type=int, default=3, help="of each engine, as far as the budget allows")
+        command.add_argument("--budget-minutes", type=float, default=45, help="turns are dropped first, then groups")
+        command.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    commands.add_parser("table").add_argument("results", type=Path)
     args = parser.parse_args()
-    if args.peer:
-        LlamaCpp(args.peer, args.threads, args.context, args.batch[0], chunk=512).serve()
-        return
-    if not args.models:
-        parser.error("name at least one model file")
-    if not args.no_head:
-        import llama_cpp
-        print(f"hearth and llama.cpp (llama-cpp-python {llama_cpp.__version__}), {args.threads} threads; "
-              f"median (least-most) of {args.pairs} turns each; load average {os.getloadavg()[0]:.1f} at the start\n\n"
-              "| Model | Work | hearth, tokens/s | llama.cpp, tokens/s | ratio | of the machine | the machine | load, s | resident, MiB | load average |\n"
-              "|---|---|---|---|---|---|---|---|---|---|")
-    for model in args.models:
-        compare(model, args, sys.stdout)
+    if args.command == "table":
+        print(markdown(Results(args.results).rows))
+    else:
+        (measure if args.command == "measure" else plan)(args)
 
 
 if __name__ == "__main__":
