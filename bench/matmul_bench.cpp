@@ -3,18 +3,15 @@
 // the work; both limits are measured in the same run.
 //   hearth_matmul_bench [--threads N] [--isa NAME] [FORMAT...]
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
-#include "base/cpu_info.h"
 #include "base/random.h"
+#include "common.h"
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/dispatch.h"
-#include "ops/cpu/machine_rate.h"
 #include "ops/cpu/packed/packer.h"
 
 namespace hearth {
@@ -22,20 +19,6 @@ namespace {
 
 constexpr uint32_t kColumns = 2048, kOutputs = 12288;  // large enough for huge pages, as a model's weights are together
 constexpr size_t kDecodeBytes = size_t{192} << 20;  // far more than any cache
-
-// The median time of at most nine calls, after one for warmth; of fewer if they take long.
-template <class Call>
-double median_seconds(Call call) {
-  call();
-  std::vector<double> times;
-  for (double total = 0; times.size() < 9 && total < 1; total += times.back()) {
-    const auto start = std::chrono::steady_clock::now();
-    call();
-    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::ranges::sort(times);
-  return times[times.size() / 2];
-}
 
 // Random blocks whose weights are ordinary numbers.
 std::vector<std::byte> random_blocks(const quant::Format& format, size_t values) {
@@ -78,9 +61,7 @@ double peak_of(const quant::Format& format, const ops::cpu::KernelTable& table, 
   const ops::cpu::Packer& packer = ops::cpu::packer_of(format);
   const bool bf16 = packer.bf16 && table.products->split_bf16 != nullptr;
   const std::string_view kind = packer.activation_group != 0 ? "int8" : bf16 ? "bf16" : "f32";
-  for (const auto& unit : limits.units)
-    if (unit.name.starts_with(kind)) return unit.operations_per_second;
-  return limits.units.front().operations_per_second;
+  return bench::rate_of(limits, kind);
 }
 
 void measure(const quant::Format& format, const ops::cpu::KernelTable& table, unsigned threads, const ops::cpu::MachineRate& limits) {
@@ -97,7 +78,7 @@ void measure(const quant::Format& format, const ops::cpu::KernelTable& table, un
               8.0 * static_cast<double>(weights[0]->bytes) / (double{kColumns} * kOutputs));
   for (const uint32_t rows : {1u, 2u, 4u, 8u}) {
     Inputs inputs(rows);
-    const double seconds = median_seconds([&] {
+    const double seconds = bench::median_seconds([&] {
       for (const auto& weight : weights) inputs.multiply(**backend, *weight);
     });
     const double rate = static_cast<double>(packed) / seconds;
@@ -107,7 +88,7 @@ void measure(const quant::Format& format, const ops::cpu::KernelTable& table, un
   for (const uint32_t rows : {8u, 16u, 64u, 512u}) {
     Inputs inputs(rows);
     size_t next = 0;
-    const double seconds = median_seconds([&] { inputs.multiply(**backend, *weights[next++ % weights.size()]); });
+    const double seconds = bench::median_seconds([&] { inputs.multiply(**backend, *weights[next++ % weights.size()]); });
     const double rate = 2.0 * rows * kColumns * kOutputs / seconds;
     std::printf("  %u: %4.0f GOP/s %3.0f %%", rows, rate / 1e9, 100 * rate / peak);
   }
@@ -116,30 +97,17 @@ void measure(const quant::Format& format, const ops::cpu::KernelTable& table, un
 }
 
 int run(int argc, char** argv) {
-  unsigned threads = granted_cpus();
-  std::string isa;
-  std::vector<std::string> names;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument == "--threads" && i + 1 < argc) threads = static_cast<unsigned>(std::max(1, std::atoi(argv[++i])));
-    else if (argument == "--isa" && i + 1 < argc) isa = argv[++i];
-    else names.push_back(argument);
-  }
-  if (names.empty()) names = {"q4_k", "q6_k", "q4_0", "q8_0", "q5_k", "iq4_xs", "bf16", "f16", "f32"};
-  ThreadPool pool(threads);
-  const ops::cpu::MachineRate limits = ops::cpu::measure_machine(pool);
-  std::printf("%s, %s, %u threads; matrices %u x %u\nreads %.1f GB/s", cpu_model_name().c_str(),
-              cpu_feature_names(cpu_features()).c_str(), threads, kOutputs, kColumns, limits.read_bytes_per_second / 1e9);
-  for (const auto& unit : limits.units) std::printf("; %s %.0f GOP/s", std::string(unit.name).c_str(), unit.operations_per_second / 1e9);
-  std::puts("");
-  for (const std::string& name : names) {
+  const bench::Arguments arguments(argc, argv, {"q4_k", "q6_k", "q4_0", "q8_0", "q5_k", "iq4_xs", "bf16", "f16", "f32"});
+  std::printf("matrices %u x %u\n", kOutputs, kColumns);
+  const ops::cpu::MachineRate limits = bench::measure_limits(arguments.threads);
+  for (const std::string& name : arguments.names) {
     const quant::Format* format = quant::find_format(name);
     if (format == nullptr || kColumns % format->block_values != 0) {
       std::fprintf(stderr, "%s is no weight format\n", name.c_str());
       return 2;
     }
     for (const ops::cpu::KernelTable* table : ops::cpu::usable_tables())
-      if (isa.empty() || isa == table->isa) measure(*format, *table, threads, limits);
+      if (arguments.isa.empty() || arguments.isa == table->isa) measure(*format, *table, arguments.threads, limits);
   }
   return 0;
 }
