@@ -30,8 +30,8 @@ struct IQ2_S {
   static Scaled unpack(const Block& b, size_t group, Codes<16> codes) {
     for (size_t k = 0; k < 2; ++k) {
       const size_t v = 2 * group + k;
-      const auto& vector = kIq2SGrid[b.low[v] | (b.high[v / 4] >> v % 4 * 2 & 3u) << 8];
-      for (size_t i = 0; i < 8; ++i) codes[8 * k + i] = with_sign(vector[i], b.signs[v], i);
+      const unsigned index = b.low[v] | (b.high[v / 4] >> v % 4 * 2 & 3u) << 8;
+      put_signed(coordinates(kIq2SGrid[index]), b.signs[v], &codes[8 * k]);
     }
     return {.scale = b.scale * 0.125f, .sub_scale = 2 * (b.subs[group / 2] >> group % 2 * 4 & 15) + 1};
   }

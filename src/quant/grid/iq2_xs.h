@@ -28,9 +28,7 @@ struct IQ2_XS {
   static Scaled unpack(const Block& b, size_t group, Codes<16> codes) {
     for (size_t k = 0; k < 2; ++k) {
       const unsigned bits = b.vectors[2 * group + k];
-      const auto& vector = kIq2XsGrid[bits & 511];
-      const uint8_t signs = even_signs(bits >> 9);
-      for (size_t i = 0; i < 8; ++i) codes[8 * k + i] = with_sign(vector[i], signs, i);
+      put_signed(coordinates(kIq2XsGrid[bits & 511]), even_signs(bits >> 9), &codes[8 * k]);
     }
     return {.scale = b.scale * 0.125f, .sub_scale = 2 * (b.subs[group / 2] >> group % 2 * 4 & 15) + 1};
   }

@@ -31,11 +31,8 @@ struct IQ2_XXS {
   static Scaled unpack(const Block& b, size_t group, Codes<32> codes) {
     const Group& g = b.groups[group];
     const uint32_t bits = g.signs[0] | uint32_t{g.signs[1]} << 16;
-    for (size_t k = 0; k < 4; ++k) {
-      const auto& vector = kIq2XxsGrid[g.index[k]];
-      const uint8_t signs = even_signs(bits >> 7 * k);
-      for (size_t i = 0; i < 8; ++i) codes[8 * k + i] = with_sign(vector[i], signs, i);
-    }
+    for (size_t k = 0; k < 4; ++k)
+      put_signed(coordinates(kIq2XxsGrid[g.index[k]]), even_signs(bits >> 7 * k), &codes[8 * k]);
     return {.scale = b.scale * 0.125f, .sub_scale = static_cast<int>(2 * (bits >> 28) + 1)};
   }
 };

@@ -28,10 +28,9 @@ struct IQ3_S {
   static_assert(sizeof(Block) == 110, "file layout");
 
   static Scaled unpack(const Block& b, size_t group, Codes<32> codes) {
-    for (size_t k = 0; k < 8; ++k) {
-      const auto& vector = kIq3SGrid[b.low[8 * group + k] | (b.high[group] >> k & 1u) << 8];
-      for (size_t i = 0; i < 4; ++i) codes[4 * k + i] = with_sign(vector[i], b.signs[4 * group + k / 2], k % 2 * 4 + i);
-    }
+    const auto vector = [&](size_t k) -> const auto& { return kIq3SGrid[b.low[8 * group + k] | (b.high[group] >> k & 1u) << 8]; };
+    for (size_t k = 0; k < 4; ++k)
+      put_signed(coordinates(vector(2 * k), vector(2 * k + 1)), b.signs[4 * group + k], &codes[8 * k]);
     return {.scale = b.scale, .sub_scale = 2 * (b.subs[group / 2] >> group % 2 * 4 & 15) + 1};
   }
 };

@@ -27,11 +27,9 @@ struct IQ3_XXS {
 
   static Scaled unpack(const Block& b, size_t group, Codes<32> codes) {
     const uint32_t bits = b.signs[group][0] | uint32_t{b.signs[group][1]} << 16;
-    for (size_t k = 0; k < 8; ++k) {
-      const auto& vector = kIq3XxsGrid[b.index[8 * group + k]];
-      const uint8_t signs = even_signs(bits >> 7 * (k / 2));
-      for (size_t i = 0; i < 4; ++i) codes[4 * k + i] = with_sign(vector[i], signs, k % 2 * 4 + i);
-    }
+    const uint8_t* index = b.index + 8 * group;
+    for (size_t k = 0; k < 4; ++k)
+      put_signed(coordinates(kIq3XxsGrid[index[2 * k]], kIq3XxsGrid[index[2 * k + 1]]), even_signs(bits >> 7 * k), &codes[8 * k]);
     return {.scale = b.scale * 0.25f, .sub_scale = static_cast<int>(2 * (bits >> 28) + 1)};
   }
 };
