@@ -6,6 +6,7 @@
 //   static Scaled  unpack(const Block&, size_t group, Codes<kGroupValues> codes);   or
 //   static Shifted unpack(const Block&, size_t group, Codes<kGroupValues> codes);
 //
+// kUnpacksWords: unpack() writes eight codes at a time, which matters to whoever reads them at once.
 // Any bit pattern is a valid block. Values stand in row order: group g holds weights g * kGroupValues and following.
 #include <bit>
 #include <cstddef>

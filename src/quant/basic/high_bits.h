@@ -12,13 +12,16 @@ namespace hearth::quant {
 
 inline void split_five_bits(const uint8_t (&high)[4], const uint8_t (&nibbles)[16], int zero,
                             std::span<int8_t, 32> codes) {
-  uint64_t tops[4];
-  for (size_t j = 0; j < 4; ++j) tops[j] = spread_bits(high[j]) << 4;
-  uint8_t top[32];
-  std::memcpy(top, tops, sizeof top);
-  for (size_t i = 0; i < 16; ++i) {
-    codes[i] = static_cast<int8_t>(((nibbles[i] & 15) | top[i]) - zero);
-    codes[i + 16] = static_cast<int8_t>((nibbles[i] >> 4 | top[i + 16]) - zero);
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  const auto put = [&](size_t j, uint64_t four_bits) {  // eight codes; a top bit lent to each byte keeps borrows out of the next
+    const uint64_t eight = four_bits | spread_bits(high[j]) << 4, less = (eight + (128u - static_cast<unsigned>(zero)) * kOnes) ^ 128 * kOnes;
+    std::memcpy(&codes[8 * j], &less, sizeof less);
+  };
+  for (size_t j = 0; j < 2; ++j) {
+    uint64_t both;
+    std::memcpy(&both, nibbles + 8 * j, sizeof both);
+    put(j, both & 15 * kOnes);
+    put(j + 2, both >> 4 & 15 * kOnes);
   }
 }
 

@@ -15,6 +15,7 @@ struct Q5_1 {
   static constexpr size_t kBlockValues = 32;
   static constexpr size_t kGroupValues = 32;
   static constexpr Range kCodes{0, 31};
+  static constexpr bool kUnpacksWords = true;
 
   struct Block {
     Fp16 scale;

@@ -16,6 +16,7 @@ struct IQ1_M {
   static constexpr size_t kBlockValues = 256;
   static constexpr size_t kGroupValues = 16;
   static constexpr Range kCodes{-9, 9};
+  static constexpr bool kUnpacksWords = true;
 
   struct Block {
     uint8_t low[32];   // of the index of each eight weights, low eight bits

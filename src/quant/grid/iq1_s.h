@@ -16,6 +16,7 @@ struct IQ1_S {
   static constexpr size_t kBlockValues = 256;
   static constexpr size_t kGroupValues = 32;
   static constexpr Range kCodes{-9, 9};
+  static constexpr bool kUnpacksWords = true;
 
   struct Block {
     Fp16 scale;

@@ -17,6 +17,7 @@ struct IQ2_S {
   static constexpr size_t kBlockValues = 256;
   static constexpr size_t kGroupValues = 16;
   static constexpr Range kCodes{-43, 43};
+  static constexpr bool kUnpacksWords = true;
 
   struct Block {
     Fp16 scale;

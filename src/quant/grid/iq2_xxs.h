@@ -17,6 +17,7 @@ struct IQ2_XXS {
   static constexpr size_t kBlockValues = 256;
   static constexpr size_t kGroupValues = 32;
   static constexpr Range kCodes{-43, 43};
+  static constexpr bool kUnpacksWords = true;
 
   struct Group {
     uint8_t index[4];   // of each eight weights

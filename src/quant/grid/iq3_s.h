@@ -17,6 +17,7 @@ struct IQ3_S {
   static constexpr size_t kBlockValues = 256;
   static constexpr size_t kGroupValues = 32;
   static constexpr Range kCodes{-15, 15};
+  static constexpr bool kUnpacksWords = true;
 
   struct Block {
     Fp16 scale;

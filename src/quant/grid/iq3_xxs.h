@@ -17,6 +17,7 @@ struct IQ3_XXS {
   static constexpr size_t kBlockValues = 256;
   static constexpr size_t kGroupValues = 32;
   static constexpr Range kCodes{-62, 62};
+  static constexpr bool kUnpacksWords = true;
 
   struct Block {
     Fp16 scale;

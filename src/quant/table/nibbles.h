@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace hearth::quant {
@@ -12,9 +13,14 @@ using Values16 = std::array<int8_t, 16>;
 // 2 * kHalf nibbles from kHalf bytes: low halves of the bytes come first, then the high halves.
 template <size_t kHalf>
 void split_nibbles(const uint8_t* bytes, std::span<int8_t, 2 * kHalf> nibbles) {
-  for (size_t i = 0; i < kHalf; ++i) {
-    nibbles[i] = static_cast<int8_t>(bytes[i] & 15);
-    nibbles[i + kHalf] = static_cast<int8_t>(bytes[i] >> 4);
+  static_assert(kHalf % 8 == 0, "eight bytes per arithmetic step");
+  constexpr uint64_t kLow = 0x0F0F0F0F0F0F0F0Fu;
+  for (size_t i = 0; i < kHalf; i += 8) {
+    uint64_t both;
+    std::memcpy(&both, bytes + i, sizeof both);
+    const uint64_t low = both & kLow, high = both >> 4 & kLow;
+    std::memcpy(&nibbles[i], &low, sizeof low);
+    std::memcpy(&nibbles[i + kHalf], &high, sizeof high);
   }
 }
 

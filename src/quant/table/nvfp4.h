@@ -4,6 +4,7 @@
 // The second, per-tensor scale of NVFP4 checkpoints lies in a tensor of its own. Bytes 0x80..0xFF decode as the same
 // exponent and mantissa; 0x7F, not a number in e4m3, is 0, as in the reference dequantizer.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -38,7 +39,7 @@ struct NVFP4 {
   // The same before the table: places in kTable.
   static Scaled unpack_nibbles(const Block& b, size_t group, Codes<16> nibbles) {
     split_nibbles<8>(b.nibbles + 8 * group, nibbles);
-    return {.scale = half_e4m3(b.scales[group])};
+    return {.scale = kHalfScales[b.scales[group]]};
   }
 
   static void encode(const Samples& x, Block& b) {
@@ -49,13 +50,20 @@ struct NVFP4 {
   static constexpr int kLargestScale = 0x7E;
 
   // Half of the number, because the table is doubled.
-  static float half_e4m3(uint8_t bits) {
+  static constexpr float half_e4m3(uint8_t bits) {
     if (bits == 0x7F) return 0;
     const int exponent = bits >> 3 & 15, mantissa = bits & 7;
     if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-10f;
     return std::bit_cast<float>(static_cast<uint32_t>(exponent - 8 + 127) << 23 | static_cast<uint32_t>(mantissa)
                                                                                       << 20);
   }
+
+  static constexpr auto half_scales() {
+    std::array<float, 256> scales{};
+    for (size_t bits = 0; bits < scales.size(); ++bits) scales[bits] = half_e4m3(static_cast<uint8_t>(bits));
+    return scales;
+  }
+  static const std::array<float, 256> kHalfScales;
 
   // Tries the scales that let e2m1 reach from three quarters to twice the largest weight: eleven or twelve.
   static void encode_group(const Samples& x, uint8_t& scale, uint8_t* nibbles) {
@@ -76,5 +84,7 @@ struct NVFP4 {
     }
   }
 };
+
+inline constexpr std::array<float, 256> NVFP4::kHalfScales = NVFP4::half_scales();
 
 }  // namespace hearth::quant

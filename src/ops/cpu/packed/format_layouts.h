@@ -10,8 +10,8 @@
 namespace hearth::ops::cpu {
 
 // Formats whose codes are kept as places in a table of sixteen: those that store such places (unpack_nibbles), and grid
-// formats, whose vectors hold few distinct values. There place_of() is the inverse of the table, in plain arithmetic: it
-// runs over whole rows at once, where looking up would go code by code.
+// formats, whose vectors hold few distinct values. There places_of() is the inverse of the table, for eight
+// codes at once, where looking up would go code by code.
 template <class F>
 struct CodeTable {};
 template <class F>
@@ -20,26 +20,39 @@ struct CodeTable<F> {
   static constexpr quant::Values16 kValues = F::kTable;
 };
 
+constexpr uint64_t kEachByte = 0x0101010101010101u;
+
+// Adds to eight signed bytes at once what makes none of them negative. With the top bits turned they are codes + 128, from which
+// 128 - kZero can be taken without a borrow.
+template <unsigned kZero>
+  requires(kZero <= 128)
+constexpr uint64_t add_to_bytes(uint64_t codes) {
+  return kZero == 0 ? codes : (codes ^ 128 * kEachByte) - (128 - kZero) * kEachByte;
+}
+
 struct Iq1Values {
   static constexpr quant::Values16 kValues = {-9, -7, -1, 1, 7, 9};
-  static constexpr int place_of(int code) { return (code + 9) / 8 * 2 + (code + 9) / 2 % 2; }
+  static constexpr uint64_t places_of(uint64_t codes) {  // steps of 2 and 8 from the first: 2 (s / 8) + s / 2 % 2
+    const uint64_t steps = add_to_bytes<9>(codes);
+    return (steps >> 2 & 6 * kEachByte) | (steps >> 1 & kEachByte);
+  }
 };
 struct Iq2Values {
   static constexpr quant::Values16 kValues = {-43, -25, -8, 8, 25, 43};
-  static constexpr int place_of(int code) { return (code + 48) / 16; }
+  static constexpr uint64_t places_of(uint64_t codes) { return add_to_bytes<48>(codes) >> 4 & 15 * kEachByte; }
 };
 struct Iq3XxsValues {
   static constexpr quant::Values16 kValues = {-62, -52, -44, -36, -28, -20, -12, -4, 4, 12, 20, 28, 36, 44, 52, 62};
-  static constexpr int place_of(int code) { return (code + 64) / 8; }
+  static constexpr uint64_t places_of(uint64_t codes) { return add_to_bytes<64>(codes) >> 3 & 15 * kEachByte; }
 };
 struct Iq3SValues {
   static constexpr quant::Values16 kValues = {-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15};
-  static constexpr int place_of(int code) { return (code + 15) / 2; }
+  static constexpr uint64_t places_of(uint64_t codes) { return add_to_bytes<15>(codes) >> 1 & 15 * kEachByte; }
 };
 template <class Table>
 constexpr bool places_are_right() {
-  for (int i = 0; i < 16 && (i == 0 || Table::kValues[i] != 0); ++i)  // zeros behind the last value are padding
-    if (Table::place_of(Table::kValues[i]) != i) return false;
+  for (unsigned i = 0; i < 16 && (i == 0 || Table::kValues[i] != 0); ++i)  // zeros behind the last value are padding
+    if (Table::places_of(kEachByte * static_cast<uint8_t>(Table::kValues[i])) != i * kEachByte) return false;
   return true;
 }
 static_assert(places_are_right<Iq1Values>() && places_are_right<Iq2Values>() && places_are_right<Iq3XxsValues>() &&

@@ -104,20 +104,27 @@ class PanelBlock {
   }
 
  private:
-  // The codes of group g as they are stored, and its map.
+  // The codes of group g as they are stored, and its map. Where unpack() writes eight codes at once, they go on as one word: a
+  // vector wider than what was just written would have to wait for it.
   template <size_t g>
   HEARTH_ALWAYS_INLINE static void unpack_group(const Block& block, unsigned row, uint8_t* stored, const Places& to) {
     constexpr size_t n = F::kGroupValues;
     int8_t codes[n];
     if constexpr (requires { F::unpack_nibbles(block, g, codes); }) {
       put_map(block, F::unpack_nibbles(block, g, codes), g, row, to);
-      for (size_t i = 0; i < n; ++i) stored[g * n + i] = static_cast<uint8_t>(codes[i]);
+      std::memcpy(stored + g * n, codes, n);
+    } else if constexpr (requires { F::kUnpacksWords; }) {
+      put_map(block, F::unpack(block, g, codes), g, row, to);
+      for (size_t i = 0; i < n; i += 8) {
+        uint64_t eight;
+        std::memcpy(&eight, codes + i, sizeof eight);
+        if constexpr (TableFormat<F>) eight = CodeTable<F>::places_of(eight);
+        else eight = add_to_bytes<code_zero<F>()>(eight);
+        std::memcpy(stored + g * n + i, &eight, sizeof eight);
+      }
     } else {
       put_map(block, F::unpack(block, g, codes), g, row, to);
-      for (size_t i = 0; i < n; ++i) {
-        if constexpr (TableFormat<F>) stored[g * n + i] = static_cast<uint8_t>(CodeTable<F>::place_of(codes[i]));
-        else stored[g * n + i] = static_cast<uint8_t>(codes[i] + code_zero<F>());
-      }
+      for (size_t i = 0; i < n; ++i) stored[g * n + i] = static_cast<uint8_t>(codes[i] + code_zero<F>());
     }
   }
 
