@@ -1,5 +1,7 @@
 #include "apps/bench_tuning.h"
 
+#include <cstdlib>
+
 #include "apps/interrupt.h"
 #include "base/cpu_info.h"
 #include "ops/cpu/dispatch.h"
@@ -22,6 +24,12 @@ std::string text_of(const LayoutChoices& choices, bool has_tiles) {
 
 Json json_of(const LayoutChoices& choices) {
   return Json::object({{"direct_rows", choices.direct_rows}, {"tile_rows", choices.tile_rows}, {"fetch_steps", choices.fetch_steps}});
+}
+
+double load_average() {
+  double load = 0;
+  ::getloadavg(&load, 1);
+  return load;
 }
 
 void tell(const Console& console, const ops::cpu::KernelTable& kernels, const ProductChoices& measured, const std::string& path) {
@@ -53,6 +61,8 @@ Result<void> tune_kernels(const Console& console, const service::ModelOptions& m
   ThreadPool pool(model.threads != 0 ? model.threads : granted_cpus());
   const InterruptFlag interrupt(InterruptFlag::Second::kEndsTheProgram);
   ops::cpu::TuningOptions options;
+  if (const double load = load_average(); load > 0.5)
+    console.note(fmt::format("other work runs here (load average {:.1f}): tune an idle machine", load));
   {
     ProgressLine line(console, "tuning");
     options.layout_done = [&](size_t done, size_t total) {

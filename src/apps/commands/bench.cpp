@@ -81,7 +81,7 @@ class Bench final : public Command {
     report.has_random_depth = depth_fill_ == "random";
     if (report.has_random_depth) model_.fill = &fill_;
     HEARTH_TRY(loaded, load_model(call.console, std::move(files), model_,
-                                  {.kv_memory_bytes = total_memory_bytes(), .max_sequences = needs.sequences}));
+                                  {.kv_memory_bytes = total_memory_bytes(), .max_sequences = needs.sequences, .max_itl = 0}));
     report.backend = loaded->backend().summary();
     report.load_seconds = loaded->load_seconds();
     HEARTH_TRY_VOID(measure_model(call, *loaded, cases, report));

@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint32_t kColumns = 2048;  // whole blocks of every format
 constexpr uint32_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48};
-constexpr uint32_t kNever = UINT32_MAX;
+constexpr uint32_t kMostRows = kRowCounts[std::size(kRowCounts) - 1], kNever = UINT32_MAX;
 constexpr int kRounds = 4;
 constexpr double kWorthChanging = 0.97;  // of the seconds that the built-in choice takes
 
@@ -32,9 +32,9 @@ class Probe {
     weight_.columns = kColumns;
     weight_.add({&packer, &format, 0, weight_.rows, panel_bytes, 0, std::make_shared<PackedMemory>(ordinary(panels * panel_bytes))});
     Random random(2);
-    x_.resize(size_t{kRowCounts[std::size(kRowCounts) - 1]} * kColumns);
+    x_.resize(size_t{kMostRows} * kColumns);
     for (float& v : x_) v = static_cast<float>(random.uniform() - 0.5);
-    out_.resize(x_.size() / kColumns * weight_.rows);
+    out_.resize(size_t{kMostRows} * weight_.rows);
   }
 
   // Of each way, the seconds of its fastest round.
@@ -78,18 +78,17 @@ class Probe {
 };
 
 // Up to how many rows `few` should be used and `many` for more: seconds by place in kRowCounts. 0: never, kNever: always.
-uint32_t last_of_few(std::span<const double> few, std::span<const double> many) {
-  double cost = 0;  // of many always, then of few for one more count at a time
-  for (size_t i = 0; i < few.size(); ++i) cost += many[i] / std::min(few[i], many[i]);
-  double least = cost;
-  uint32_t last = 0;
-  for (size_t i = 0; i < few.size(); ++i) {
-    cost += (few[i] - many[i]) / std::min(few[i], many[i]);
-    if (cost >= least) continue;
-    least = cost;
-    last = i + 1 < few.size() ? kRowCounts[i] : kNever;
-  }
-  return last;
+uint32_t last_of_few(std::span<const double> few, std::span<const double> many, uint32_t built_in) {
+  const auto cost = [&](uint32_t last) {
+    double sum = 0;
+    for (size_t i = 0; i < few.size(); ++i) sum += (kRowCounts[i] <= last ? few[i] : many[i]) / std::min(few[i], many[i]);
+    return sum;
+  };
+  uint32_t best = 0;
+  for (const uint32_t last : kRowCounts)
+    if (cost(last) < cost(best)) best = last;
+  if (cost(best) >= kWorthChanging * cost(built_in)) return built_in;
+  return best == kMostRows ? kNever : best;
 }
 
 LayoutChoices tune_layout(Probe& probe, LayoutChoices choices, bool has_tiles) {
@@ -115,9 +114,9 @@ LayoutChoices tune_layout(Probe& probe, LayoutChoices choices, bool has_tiles) {
     if (has_tiles) of_tiles.push_back(seconds[2]);
   }
   choices.fetch_steps = direct.fetch_steps;
-  choices.direct_rows = last_of_few(of_direct, of_unpacked);
+  choices.direct_rows = last_of_few(of_direct, of_unpacked, choices.direct_rows);
   if (has_tiles) {
-    const uint32_t last = last_of_few(of_plain, of_tiles);
+    const uint32_t last = last_of_few(of_plain, of_tiles, choices.tile_rows == kNever ? kNever : std::max(choices.tile_rows, 1u) - 1);
     choices.tile_rows = last == kNever ? kNever : last + 1;
   }
   return choices;

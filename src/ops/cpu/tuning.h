@@ -2,8 +2,8 @@
 // Measures where kernels should switch on this machine, layout after layout (choices.h).
 //
 // A layout's product is timed on weights too large for the caches, once per way of computing it, in turn, and the fastest of
-// several rounds counts, for neighbours only ever slow a run down. A switch then lies where the sum of relative times over all row counts is least:
-// one disturbed measurement moves it little.
+// several rounds counts, for neighbours only ever slow a run down. A switch then lies where the sum of relative times over all
+// row counts is least, so that one disturbed measurement moves it little, and where it was unless that gains three percent.
 #include <functional>
 #include <string_view>
 
