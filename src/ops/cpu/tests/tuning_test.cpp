@@ -54,11 +54,11 @@ struct TiledTable {
   KernelTable table;
 };
 
-// Directly as long as there are rows, unpacked 13 and a quarter of that, by tiles 17.5; a fetch of two steps halves a single row.
-// The first of every four rounds is disturbed.
+// Directly as long as there are rows, beyond 17 three times that; unpacked 13 and a quarter of the rows; by tiles 17.5. A fetch of
+// two steps halves a single row. The first of every four rounds is disturbed.
 double invented_seconds(const TuningTrial& trial, int round) {
   const double rows = trial.rows;
-  double seconds = trial.by_tiles ? 17.5 : rows > trial.choices.direct_rows ? 13 + rows / 4 : rows;
+  double seconds = trial.by_tiles ? 17.5 : rows > trial.choices.direct_rows ? 13 + rows / 4 : rows > 17 ? 3 * rows : rows;
   if (rows == 1 && trial.choices.fetch_steps == 2) seconds /= 2;
   return round == 0 ? 50 * seconds : seconds;
 }
