@@ -188,7 +188,7 @@ def attends(config, layer):
 def hidden_size(config):
     """Of the feed-forward; lfm2 counts it as for one matrix less, in steps."""
     hidden = config["intermediate_size"]
-    if config["model_type"] != "lfm2" or not config.get("block_auto_adjust_ff_dim", True):
+    if config.get("model_type") != "lfm2" or not config.get("block_auto_adjust_ff_dim", True):
         return hidden
     step = config.get("block_multiple_of", 256)
     return -(-int(config.get("block_ffn_dim_multiplier", 1) * (2 * hidden // 3)) // step) * step
