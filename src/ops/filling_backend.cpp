@@ -41,14 +41,8 @@ class FillingBackend final : public Backend {
   void attention(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out, const AttentionOptions& options) override {
     if (!fill_) inner_->attention(q, layer, step, out, options);
   }
-  void gated(ConstMatrix gate, ConstMatrix up, Matrix out, Activation activation) override {
-    if (!fill_) inner_->gated(gate, up, out, activation);
-  }
   void activate(Matrix x, Activation activation) override {
     if (!fill_) inner_->activate(x, activation);
-  }
-  void add(Matrix target, ConstMatrix x, float scale) override {
-    if (!fill_) inner_->add(target, x, scale);
   }
   void scale(Matrix x, float factor) override {
     if (!fill_) inner_->scale(x, factor);
@@ -62,9 +56,9 @@ class FillingBackend final : public Backend {
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     if (!fill_) inner_->route(logits, routes, options);
   }
-  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, uint32_t active, Matrix out,
-               Activation activation, uint32_t generated_rows) override {
-    if (!fill_) inner_->experts(x, experts, routes, active, out, activation, generated_rows);
+  void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Route> routes, Matrix out,
+               const ExpertOptions& options) override {
+    if (!fill_) inner_->experts(x, experts, routes, out, options);
   }
   void short_conv(ConstMatrix x, const float* kernel, const float* bias, uint32_t taps, const SlotLayer& layer, const Step& step,
                   Matrix out) override {

@@ -53,7 +53,8 @@ class Probe {
     Multiplier multiplier({kernels_, pool_, placement_}, choices);
     const Product product{&weight_, 0, rows, {out_.data(), rows, weight_.rows, weight_.rows}};
     const bool by_tiles = kernels_.products->by_tiles[layout] != nullptr && rows >= way.tile_rows;
-    return timer_({format_.name, rows, way, by_tiles}, [&] { multiplier.multiply({x_.data(), rows, kColumns, kColumns}, {&product, 1}); });
+    return timer_({format_.name, rows, way, by_tiles},
+                  [&] { multiplier.multiply({x_.data(), rows, kColumns, kColumns}, nullptr, {&product, 1}); });
   }
 
   // Bytes that are ordinary numbers, neither huge nor subnormal, in every type that scales and weights have.

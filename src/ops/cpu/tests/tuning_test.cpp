@@ -35,7 +35,7 @@ TEST(Choices, ChangeNoBit) {
           Multiplier multiplier({*table, pool, placement}, choices);
           std::vector<float> out(size_t{rows} * weight.rows);
           const Product product{&packed(*packed_weight), 0, rows, view(out, rows)};
-          multiplier.multiply(view(x, rows), {&product, 1});
+          multiplier.multiply(view(x, rows), nullptr, {&product, 1});
           if (first.empty()) first = out;
           expect_same_bits(first, out, std::string(table->isa) + " " + std::string(format.name) + " rows " + std::to_string(rows));
           ++cases;
