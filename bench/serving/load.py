@@ -91,6 +91,11 @@ def intrusion(server, prompts, streams, long):
             "longest_ms": max(disturbed, default=float("nan"))}
 
 
+def places(args):
+    """Answers at once: all streams, or those beside which the long prompt arrives and that prompt."""
+    return max(*args.streams, RUNNING_WITH_LONG + 1)
+
+
 class Peer:
     """llama.cpp behind HTTP, of either kind."""
 
@@ -99,7 +104,7 @@ class Peer:
         self.is_parallel = Path(args.peer).name.startswith("llama-server")
         self.name = "llama-server" if self.is_parallel else "llama-cpp-python"
         if self.is_parallel:
-            streams = max(args.streams)
+            streams = places(args)
             total = max(args.context, streams * (args.prompt + args.generate + 64), args.long + RUNNING_WITH_LONG * (MOST_RUNNING_TOKENS + 100))
             command = [args.peer, "--model", args.model, "--port", str(port), "--parallel", str(streams), "--ctx-size", str(total), "--kv-unified",
                        "--threads", threads, "--threads-batch", threads, "--cache-ram", "0"]
@@ -144,7 +149,7 @@ def arguments():
 
 def main():
     args, load = arguments(), Load()
-    servers = {"hearth": start_hearth(args.model, "--parallel", max(args.streams), "--context", args.context, binary=args.binary)}
+    servers = {"hearth": start_hearth(args.model, "--parallel", places(args), "--context", args.context, binary=args.binary)}
     result = {"model": Path(args.model).name, "prompt": args.prompt, "generate": args.generate, "streams": [], "intrusion": {}}
     is_parallel = {"hearth": True}
     try:
@@ -160,7 +165,7 @@ def main():
         result["streams"] = [{"server": name, **row} for name, row in rows]
         if args.long:
             for name, server in servers.items():
-                streams = min(RUNNING_WITH_LONG, max(args.streams)) if is_parallel[name] else 1
+                streams = RUNNING_WITH_LONG if is_parallel[name] else 1
                 result["intrusion"][name] = intrusion(server, prompts[name], streams, args.long)
             tell_intrusion(args, result["intrusion"])
     finally:
