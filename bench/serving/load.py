@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from running_server import BINARY, Load, Prompts, RunningServer, free_port, percentile, start_hearth, table
+from running_server import BINARY, Load, Prompts, RunningServer, free_port, percentile, start_hearth, start_llama_server, table
 
 RUNNING_WITH_LONG = 8  # streams beside which the long prompt arrives
 MOST_RUNNING_TOKENS = 2000
@@ -100,18 +100,15 @@ class Peer:
     """llama.cpp behind HTTP, of either kind."""
 
     def __init__(self, args):
-        port, threads = free_port(), str(len(os.sched_getaffinity(0)))
         self.is_parallel = Path(args.peer).name.startswith("llama-server")
         self.name = "llama-server" if self.is_parallel else "llama-cpp-python"
         if self.is_parallel:
-            streams = places(args)
-            total = max(args.context, streams * (args.prompt + args.generate + 64), args.long + RUNNING_WITH_LONG * (MOST_RUNNING_TOKENS + 100))
-            command = [args.peer, "--model", args.model, "--port", str(port), "--parallel", str(streams), "--ctx-size", str(total), "--kv-unified",
-                       "--threads", threads, "--threads-batch", threads, "--cache-ram", "0"]
+            total = max(args.context, places(args) * (args.prompt + args.generate + 64), args.long + RUNNING_WITH_LONG * (MOST_RUNNING_TOKENS + 100))
+            self.server = start_llama_server(args.peer, args.model, places(args), total)
         else:
-            command = [args.peer, "-m", "llama_cpp.server", "--model", args.model, "--port", str(port), "--n_ctx", str(args.context),
-                       "--n_threads", threads, "--n_threads_batch", threads, "--interrupt_requests", "false"]
-        self.server = RunningServer(command, port)
+            port, threads = free_port(), str(len(os.sched_getaffinity(0)))
+            self.server = RunningServer([args.peer, "-m", "llama_cpp.server", "--model", args.model, "--port", str(port), "--n_ctx", str(args.context),
+                                         "--n_threads", threads, "--n_threads_batch", threads, "--interrupt_requests", "false"], port)
 
     @staticmethod
     def version(path):

@@ -117,6 +117,13 @@ def start_hearth(model, *options, binary=BINARY):
     return RunningServer([binary, "serve", model, "--port", str(port), *map(str, options)], port)
 
 
+def start_llama_server(binary, model, streams, context):
+    """llama.cpp's server; `context` is what all streams share."""
+    port, threads = free_port(), str(len(os.sched_getaffinity(0)))
+    return RunningServer([binary, "--model", model, "--port", str(port), "--parallel", str(streams), "--ctx-size", str(context), "--kv-unified",
+                          "--threads", threads, "--threads-batch", threads, "--cache-ram", "0"], port)
+
+
 def table(columns, rows):
     """Prints Markdown. Texts stand as they are, whole numbers too, others with three figures."""
     def cell(value):
