@@ -170,9 +170,9 @@ class Generation(ServeCase):
         self.assertEqual([len(t["top_logprobs"]) for t in tokens], [2, 2, 2])
         self.assertTrue(all(t["logprob"] <= t["top_logprobs"][0]["logprob"] <= 0 for t in tokens))
 
-    def test_sixteen_at_once_say_what_each_says_alone(self):
-        server = self.serve(stories(), "--parallel", 16)
-        bodies = [{"prompt": f"Once upon a time number {i}", "max_tokens": 40, "temperature": 1, "seed": i} for i in range(16)]
+    def test_thirty_two_at_once_say_what_each_says_alone(self):
+        server = self.serve(stories(), "--parallel", 32)
+        bodies = [{"prompt": f"Once upon a time number {i}", "max_tokens": 40, "temperature": 1, "seed": i} for i in range(32)]
         alone = [server.ask("/v1/completions", body)[2]["choices"][0]["text"] for body in bodies]
         together = [None] * len(bodies)
 
