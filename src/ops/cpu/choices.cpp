@@ -17,8 +17,8 @@ struct Row {
 };
 
 // First match. AMD: measured on Zen 4, where asking ahead by software halves the rate at which one row reads, and where eight
-// rows of 4-bit super-blocks are 10 to 15 % faster over codes unpacked in memory. Intel: on Sapphire
-// Rapids one row reads at two thirds of its rate without it, since streams of one thread end at every page. AMX: an estimate, not
+// rows of Q4_K were faster over codes unpacked in memory (by 4 to 30 % in two pairs on a busy machine; seven rows and other
+// formats were not measured). Intel: on Sapphire Rapids one row reads at two thirds of its rate without it, since streams of one thread end at every page. AMX: an estimate, not
 // measured: a product of tiles takes as long for one row as for sixteen.
 constexpr Row kRows[] = {
     {.isa = "amx", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .tile_rows = 12, .fetch_steps = 2},
