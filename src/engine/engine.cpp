@@ -123,7 +123,7 @@ class LocalEngine final : public Engine {
   std::vector<Sequence*> start_forks(Sequence& leader);
   void report_prompt(Sequence& sequence, size_t index, uint32_t first_position);
   std::optional<FinishReason> reason_to_end(const Sequence& sequence) const;
-  void choose(Sequence& sequence, std::span<const float> logits);
+  void choose(Sequence& sequence, std::span<const float> logits, const ops::SoftmaxSums& sums);
   void finish(Sequence& sequence, FinishReason reason, Error error = {});
 
   model::Model& model_;
@@ -350,8 +350,8 @@ void LocalEngine::settle(size_t index, const Grant& grant) {
   if (sequence.past() != sequence.known()) return;
   const std::span<const float> logits = runner_.logits(index, grant.rows - 1);
   const std::vector<Sequence*> forks = was_in_prompt ? start_forks(sequence) : std::vector<Sequence*>();
-  choose(sequence, logits);
-  for (Sequence* fork : forks) choose(*fork, logits);
+  choose(sequence, logits, runner_.sums(index));
+  for (Sequence* fork : forks) choose(*fork, logits, runner_.sums(index));
 }
 
 // What was computed of a prompt can be found again, in memory and on disk.
@@ -400,9 +400,9 @@ std::optional<FinishReason> LocalEngine::reason_to_end(const Sequence& sequence)
 }
 
 // Whatever needs memory comes before the token is drawn: a step that fails is repeated, and must draw the same.
-void LocalEngine::choose(Sequence& sequence, std::span<const float> logits) {
+void LocalEngine::choose(Sequence& sequence, std::span<const float> logits, const ops::SoftmaxSums& sums) {
   if (const auto reason = reason_to_end(sequence)) return finish(sequence, *reason);  // memory ran out before it was told
-  const auto distribution = Distribution::of(logits);
+  const auto distribution = Distribution::of(logits, sums);
   if (!distribution) return finish(sequence, FinishReason::kError, distribution.error());
   top_.clear();
   candidates_.reset(logits, *distribution);

@@ -15,8 +15,9 @@ void Runner::add_rows(const Grant& grant) {
     positions_.push_back(static_cast<int32_t>(sequence.past() + i));
   }
   const uint32_t first_logit = sequence.first_logit_row(grant.rows);
-  ranges_.push_back({first_logit, static_cast<uint32_t>(logit_rows_.size())});
+  ranges_.push_back({first_logit, static_cast<uint32_t>(logit_rows_.size()), static_cast<uint32_t>(last_rows_.size())});
   for (uint32_t i = first_logit; i < grant.rows; ++i) logit_rows_.push_back(first_row + i);
+  if (first_logit < grant.rows) last_rows_.push_back(static_cast<uint32_t>(logit_rows_.size() - 1));
 
   for (const auto& list : sequence.pages.lists) page_lists_.push_back(list);
   sequences_.push_back({.first_row = first_row, .rows = grant.rows, .past = sequence.past(), .pages = {}, .slot = sequence.slot()});
@@ -32,6 +33,7 @@ void Runner::run(std::span<const Grant> grants) {
   page_lists_.clear();
   sequences_.clear();
   logit_rows_.clear();
+  last_rows_.clear();
   ranges_.clear();
   uint32_t generated_rows = 0;
   for (const Grant& grant : grants) {
@@ -47,8 +49,10 @@ void Runner::run(std::span<const Grant> grants) {
   if (logits_.size() < bytes) logits_ = backend_.allocate(bytes);
   const ops::Step step{.tokens = tokens_, .positions = positions_, .sequences = sequences_, .generated_rows = generated_rows,
                        .logit_rows = logit_rows_};
-  model_.forward(step, {.kv = pages_.layers(), .slots = slots_.layers()},
-                 {.values = logits_.as<float>(), .rows = static_cast<uint32_t>(logit_rows_.size()), .columns = vocab, .stride = vocab});
+  const ops::Matrix logits{.values = logits_.as<float>(), .rows = static_cast<uint32_t>(logit_rows_.size()), .columns = vocab, .stride = vocab};
+  model_.forward(step, {.kv = pages_.layers(), .slots = slots_.layers()}, logits);
+  sums_.resize(last_rows_.size());
+  backend_.softmax_sums(logits, last_rows_, sums_);
 }
 
 std::span<const float> Runner::logits(size_t grant, uint32_t row) const {

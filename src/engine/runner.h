@@ -23,6 +23,8 @@ class Runner {
 
   // Of the last run: logits after `row` of the grant's rows, wanted by Sequence::first_logit_row. Valid until the next run.
   std::span<const float> logits(size_t grant, uint32_t row) const;
+  // Of the logits after the grant's last row, where those are wanted.
+  const ops::SoftmaxSums& sums(size_t grant) const { return sums_[ranges_[grant].sums]; }
 
  private:
   void add_rows(const Grant& grant);
@@ -40,8 +42,11 @@ class Runner {
   std::vector<uint32_t> logit_rows_;
   struct LogitRange {
     uint32_t first_row, offset;  // row of the grant -> row of logits_
+    uint32_t sums;               // place in sums_
   };
-  std::vector<LogitRange> ranges_;  // [grant]
+  std::vector<LogitRange> ranges_;       // [grant]
+  std::vector<uint32_t> last_rows_;      // of logits_, of each grant that wants any
+  std::vector<ops::SoftmaxSums> sums_;   // of these
 };
 
 }  // namespace hearth::engine

@@ -71,6 +71,9 @@ class Backend {
   virtual void softcap(Matrix x, float cap) = 0;  // x = cap * tanh(x / cap)
   virtual void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) = 0;
 
+  // sums[i]: of row rows[i].
+  virtual void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums) = 0;
+
   // routes: rows * options.active entries, row after row, best first.
   virtual void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) = 0;
   // out[r] = sum over r's routes of weight * expert(x[r]); routes as above, options.active per row.

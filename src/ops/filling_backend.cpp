@@ -53,6 +53,9 @@ class FillingBackend final : public Backend {
   void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) override {
     if (!fill_) inner_->gather_rows(x, rows, out);
   }
+  void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums) override {
+    inner_->softmax_sums(logits, rows, sums);  // whatever the logits are, a token is chosen
+  }
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     if (!fill_) inner_->route(logits, routes, options);
   }

@@ -93,6 +93,12 @@ struct ExpertOptions {
   uint32_t generated_rows = 0;     // as in a product
 };
 
+// Of a row x: softmax(x)[i] = exp(x[i] - largest) / sum. The sum is NaN where x holds an infinity or no number.
+struct SoftmaxSums {
+  float largest;
+  double sum;
+};
+
 // One expert's feed-forward: down · (activation(gate · x) * (up · x)), gate_up as MatmulOptions::gated wants it.
 struct Expert {
   const Weight* gate_up;

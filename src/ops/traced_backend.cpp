@@ -56,6 +56,10 @@ class TracedBackend final : public Backend {
     const Trace::Operation span(trace_, {.name = "gather_rows", .rows = out.rows});
     inner_->gather_rows(x, rows, out);
   }
+  void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums) override {
+    const Trace::Operation span(trace_, {.name = "softmax_sums", .rows = static_cast<uint32_t>(rows.size())});
+    inner_->softmax_sums(logits, rows, sums);
+  }
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     const Trace::Operation span(trace_, {.name = "route", .rows = logits.rows});
     inner_->route(logits, routes, options);

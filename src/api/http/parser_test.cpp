@@ -104,7 +104,7 @@ TEST(Parser, RefusesWhatIsNoRequest) {
       fmt::format("POST / HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", host),
       fmt::format("GET / HTTP/1.1\r\n{}A : b\r\n\r\n", host),
       fmt::format("GET / HTTP/1.1\r\n{}A\x01: b\r\n\r\n", host),
-      std::string("GET / HTTP/1.1\r\nHost: h\r\nA: \0\r\n\r\n", 38),
+      "GET / HTTP/1.1\r\nHost: h\r\nA: \0\r\n\r\n"s,
   };
   for (const auto& bytes : bad)
     for (size_t piece : {size_t{1}, bytes.size()}) {

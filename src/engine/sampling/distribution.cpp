@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/check.h"
 #include "tensor/half.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors wider than the machine's are passed to inlined functions only
@@ -88,22 +89,12 @@ float max_of(std::span<const float> logits) {
   return *std::max_element(best, best + kStreams);
 }
 
-static bool is_finite(std::span<const float> logits) {
-  Floats products{};  // x * 0 is 0, or NaN where x is infinite or NaN
-  size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) products += load(&logits[i]) * 0.0f;
-  double sum = total(products);
-  for (; i < logits.size(); ++i) sum += logits[i] * 0.0f;
-  return sum == 0;
-}
-
-Result<Distribution> Distribution::of(std::span<const float> logits) {
-  if (!is_finite(logits)) {
-    const auto bad = std::ranges::find_if(logits, [](float x) { return !std::isfinite(x); });
-    return fail(ErrorCode::kInternal, "the model computed {} as logit of token {}: its weights or this computation are broken", *bad,
-                bad - logits.begin());
-  }
-  return measure(logits);
+Result<Distribution> Distribution::of(std::span<const float> logits, const ops::SoftmaxSums& sums) {
+  if (!std::isnan(sums.sum)) return Distribution{.max = sums.largest, .mass = sums.sum};
+  const auto bad = std::ranges::find_if(logits, [](float x) { return !std::isfinite(x); });
+  HEARTH_CHECK(bad != logits.end(), "one of these logits is no number");
+  return fail(ErrorCode::kInternal, "the model computed {} as logit of token {}: its weights or this computation are broken", *bad,
+              bad - logits.begin());
 }
 
 Distribution Distribution::measure(std::span<const float> logits) {

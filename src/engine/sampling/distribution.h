@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "ops/ops.h"
 
 namespace hearth::engine {
 
@@ -18,7 +19,7 @@ struct Distribution {
   double mass = 0;  // sum(exp(logits - max)); 0 where every logit is -infinity
 
   // Of what a model computed. Errors: kInternal when a logit is infinite or not a number.
-  static Result<Distribution> of(std::span<const float> logits);
+  static Result<Distribution> of(std::span<const float> logits, const ops::SoftmaxSums& sums);
   // Of logits known to be free of NaN and +infinity.
   static Distribution measure(std::span<const float> logits);
 

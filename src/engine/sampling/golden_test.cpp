@@ -71,7 +71,7 @@ std::map<int32_t, float> run(const Json& options, std::span<const float> logits,
   auto chain = Chain::make(options_of(options), static_cast<uint32_t>(logits.size()));
   EXPECT_TRUE(chain) << chain.error().text();
   Candidates candidates;
-  const auto token = chain->choose(candidates, logits, Distribution::of(logits).value(), history);
+  const auto token = chain->choose(candidates, logits, Distribution::measure(logits), history);
   EXPECT_TRUE(token);
   auto left = remaining(candidates);
   EXPECT_TRUE(left.contains(*token));
@@ -125,7 +125,7 @@ TEST(SamplerGoldens, MirostatGeneratesTheSameTokens) {
     const std::vector<int32_t> expected = tokens_of(*golden_case.find("tokens"));
     for (size_t step = 0; step < expected.size(); ++step) {
       const std::vector<float> logits = row(static_cast<int64_t>(step % rows));
-      tokens.push_back(chain->choose(candidates, logits, Distribution::of(logits).value(), tokens).value());
+      tokens.push_back(chain->choose(candidates, logits, Distribution::measure(logits), tokens).value());
     }
     EXPECT_EQ(tokens, expected);
   }

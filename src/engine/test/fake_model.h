@@ -11,12 +11,13 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "engine/sampling/distribution.h"
 #include "model/model.h"
 #include "ops/backend.h"
 
 namespace hearth::engine {
 
-// Memory only: the fake model needs no operation.
+// Memory, and what the engine itself asks for: the fake model needs no operation.
 class MemoryBackend final : public ops::Backend {
  public:
   std::string_view name() const override { return "memory"; }
@@ -33,6 +34,14 @@ class MemoryBackend final : public ops::Backend {
   void scale(ops::Matrix, float) override { refuse(); }
   void softcap(ops::Matrix, float) override { refuse(); }
   void gather_rows(ops::ConstMatrix, std::span<const uint32_t>, ops::Matrix) override { refuse(); }
+  void softmax_sums(ops::ConstMatrix logits, std::span<const uint32_t> rows, std::span<ops::SoftmaxSums> sums) override {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const std::span row(logits.row(rows[i]), logits.columns);
+      const Distribution distribution = Distribution::measure(row);
+      const bool finite = std::ranges::all_of(row, [](float x) { return std::isfinite(x); });
+      sums[i] = {distribution.max, finite ? distribution.mass : std::numeric_limits<double>::quiet_NaN()};
+    }
+  }
   void route(ops::ConstMatrix, std::span<ops::Route>, const ops::RouterOptions&) override { refuse(); }
   void experts(ops::ConstMatrix, std::span<const ops::Expert>, std::span<const ops::Route>, ops::Matrix, const ops::ExpertOptions&) override {
     refuse();

@@ -78,6 +78,12 @@ class CpuBackend final : public Backend {
     for (size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]), x.columns, out.row(r));
   }
 
+  void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums) override {
+    workers_.rows(rows.size(), logits.columns, [&](size_t first, size_t end) {
+      for (size_t i = first; i < end; ++i) sums[i] = kernels().softmax_sums(logits.row(rows[i]), logits.columns);
+    });
+  }
+
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     cpu::route(logits, routes, options);
   }

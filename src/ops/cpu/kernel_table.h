@@ -114,6 +114,7 @@ struct KernelTable {
   void (*add)(float* target, const float* x, uint32_t n, float scale);
   void (*scale)(float* x, uint32_t n, float factor);
   void (*softcap)(float* x, uint32_t n, float cap);
+  SoftmaxSums (*softmax_sums)(const float* x, uint32_t n);
 
   const KvPut* put;  // [KvType]
   uint32_t (*attention_room)(uint32_t queries);  // with the padding of register tiles

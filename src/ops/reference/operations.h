@@ -20,6 +20,7 @@ void activate(Matrix x, Activation activation);
 void scale(Matrix x, float factor);
 void softcap(Matrix x, float cap);
 void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out);
+void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums);
 
 // sequences.cpp
 void kv_append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& step);

@@ -61,6 +61,9 @@ class ReferenceBackend final : public Backend {
   void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) override {
     reference::gather_rows(x, rows, out);
   }
+  void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums) override {
+    reference::softmax_sums(logits, rows, sums);
+  }
   void route(ConstMatrix logits, std::span<Route> routes, const RouterOptions& options) override {
     reference::route(logits, routes, options);
   }

@@ -81,4 +81,15 @@ void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) {
   for (size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]), x.columns, out.row(r));
 }
 
+static SoftmaxSums sums_of(std::span<const float> x) {
+  const bool finite = std::ranges::all_of(x, [](float v) { return std::isfinite(v); });
+  SoftmaxSums sums{.largest = std::ranges::max(x), .sum = finite ? 0 : NAN};
+  for (const float v : x) sums.sum += std::exp(double{v} - sums.largest);
+  return sums;
+}
+
+void softmax_sums(ConstMatrix logits, std::span<const uint32_t> rows, std::span<SoftmaxSums> sums) {
+  for (size_t i = 0; i < rows.size(); ++i) sums[i] = sums_of({logits.row(rows[i]), logits.columns});
+}
+
 }  // namespace hearth::ops::reference

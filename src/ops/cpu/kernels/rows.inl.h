@@ -120,6 +120,28 @@ void softcap(float* x, uint32_t n, float cap) {
   by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { store(x + i, capped(load(x + i, lanes), c), lanes); });
 }
 
+// Sums of a run in f32, those of runs in double. What is no finite number times 0 is none either.
+SoftmaxSums softmax_sums(const float* x, uint32_t n) {
+  constexpr uint32_t kRun = 1024;
+  const F lowest = Simd::set1(-__builtin_inff());
+  F top = lowest, zeros = Simd::zero();
+  by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+    const F v = load(x + i, lanes);
+    top = Simd::max(top, Simd::first_else(lanes, v, lowest));
+    zeros = Simd::fma(v, Simd::zero(), zeros);
+  });
+  SoftmaxSums sums{.largest = Simd::largest(top), .sum = Simd::sum(zeros)};
+  const F largest = Simd::set1(sums.largest);
+  for (uint32_t first = 0; first < n; first += kRun) {
+    F run = Simd::zero();
+    by_sixteen(n - first < kRun ? n - first : kRun, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+      run = Simd::add(run, Simd::first_else(lanes, exp(Simd::sub(load(x + first + i, lanes), largest)), Simd::zero()));
+    });
+    sums.sum += Simd::sum(run);
+  }
+  return sums;
+}
+
 void short_conv(const float* u, const float* kernel, const float* bias, uint32_t taps, uint32_t width, const float* c_gate,
                 float* out) {
   for (uint32_t c = 0; c < width; ++c) {

@@ -108,6 +108,35 @@ TEST(Rows, ScalesAndGathers) {
   });
 }
 
+TEST(Rows, SoftmaxSums) {
+  for (const uint32_t columns : {1u, 2u, 15u, 16u, 17u, 1023u, 1024u, 1041u, 151'936u}) {
+    Values x = normals(3 * columns, columns);
+    for (float& v : x) v = 9 * v - 40;  // the largest is below 0, and padding must not count
+    const std::array<uint32_t, 2> rows{2, 0};
+    std::array<SoftmaxSums, 2> wanted, got;
+    reference::make_backend()->softmax_sums(view(std::as_const(x), 3), rows, wanted);
+    for (const KernelTable* table : usable_tables()) {
+      backend_for(*table)->softmax_sums(view(std::as_const(x), 3), rows, got);
+      for (size_t i = 0; i < rows.size(); ++i) {
+        EXPECT_EQ(got[i].largest, wanted[i].largest) << table->isa << ", " << columns;
+        EXPECT_NEAR(got[i].sum / wanted[i].sum, 1, 1e-6) << table->isa << ", " << columns;
+      }
+    }
+  }
+}
+
+TEST(Rows, SoftmaxSumsOfWhatIsNotFiniteAreNoNumber) {
+  for (const KernelTable* table : usable_tables())
+    for (const float bad : {NAN, INFINITY, -INFINITY})
+      for (const size_t at : {0u, 15u, 16u, 17u}) {
+        Values x(18, 1.5f);
+        x[at] = bad;
+        SoftmaxSums sums;
+        backend_for(*table)->softmax_sums(view(std::as_const(x), 1), std::array<uint32_t, 1>{0}, {&sums, 1});
+        EXPECT_TRUE(std::isnan(sums.sum)) << table->isa << ", " << bad << " at " << at;
+      }
+}
+
 // A value's result is the same in a vector's middle and in a row's tail.
 TEST(Rows, PositionChangesNothing) {
   for (const KernelTable* table : usable_tables()) {

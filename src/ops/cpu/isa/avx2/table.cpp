@@ -31,6 +31,7 @@ constinit const KernelTable kAvx2{
     .add = &avx2::add,
     .scale = &avx2::scale,
     .softcap = &avx2::softcap,
+    .softmax_sums = &avx2::softmax_sums,
     .put = avx2::kPut,
     .attention_room = &avx2::attention_room,
     .pack_queries = &avx2::pack_queries,

@@ -31,6 +31,7 @@ constinit const KernelTable kAvx512{
     .add = &avx512::add,
     .scale = &avx512::scale,
     .softcap = &avx512::softcap,
+    .softmax_sums = &avx512::softmax_sums,
     .put = avx512::kPut,
     .attention_room = &avx512::attention_room,
     .pack_queries = &avx512::pack_queries,

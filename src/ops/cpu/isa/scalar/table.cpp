@@ -31,6 +31,7 @@ constinit const KernelTable kScalar{
     .add = &scalar::add,
     .scale = &scalar::scale,
     .softcap = &scalar::softcap,
+    .softmax_sums = &scalar::softmax_sums,
     .put = scalar::kPut,
     .attention_room = &scalar::attention_room,
     .pack_queries = &scalar::pack_queries,
