@@ -7,6 +7,8 @@
 namespace hearth::api {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr size_t kHeaderBytes = 4096, kBodyBytes = 10'000;
 
 struct Read {
