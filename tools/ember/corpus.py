@@ -21,10 +21,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 import shape
 import skills
 import stories
-from questions import Questions
+import tools
+from questions import Questions, bare
 from rewording import reworded, typed
 
-SEED, DOCUMENTS = 2026, 100_000
+SEED, DOCUMENTS = 2026, 130_000
 PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
 COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
 SYSTEMS = ["You are a helpful assistant.", "You are Ember.", "Answer briefly.", "You help with Hearth.", "You are a small helper.", "Be kind.", "Be helpful and short."]
@@ -49,9 +50,9 @@ def chat(pairs, system=None, thoughts=None):
         m for q, a in pairs for m in ({"role": "user", "content": q}, {"role": "assistant", "content": (thoughts or "") + a})]
 
 
-def kept_apart(pair):
-    """Whether chance, decided by the question itself, holds this phrasing in this frame out of training."""
-    return pair.held_out or hashlib.sha256(pair.question.lower().encode()).digest()[0] < 256 * COMBINATIONS_KEPT
+def kept_apart(question):
+    """Whether chance, decided by the words alone, holds this question out of training."""
+    return hashlib.sha256(bare(question).encode()).digest()[0] < 256 * COMBINATIONS_KEPT
 
 
 class Maker:
@@ -61,24 +62,25 @@ class Maker:
         q = Questions()
         self.held_out = []
         for pair in q.all():
-            if kept_apart(pair):
+            if pair.held_out or kept_apart(pair.question):
                 self.held_out.append(pair)
             else:
                 self.groups.setdefault(pair.answer, []).append(pair)
         self.groups = list(self.groups.values())
-        self.apart = [g.lower() for section in q.phrases.values() for asked in section.values() for g in asked.held_out]
+        self.apart = q.apart
         self.weights = [len(g) ** 0.5 for g in self.groups]
         skills.NO_OPTION[:] = [n for n in skills.NO_OPTION if n not in q.options]
 
     def question(self):
         pair = self.r.choice(self.r.choices(self.groups, self.weights)[0])
-        question = reworded(self.r, pair.question)
-        if any(phrasing in question.lower() for phrasing in self.apart):  # other words made it one that is held out
-            question = pair.question
-        return typed(self.r, question), pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
+        changed = typed(self.r, reworded(self.r, pair.question))
+        for question in (changed, typed(self.r, pair.question), pair.question):  # other words may make it one that is held out
+            if not kept_apart(question) and not any(phrasing in bare(question) for phrasing in self.apart):
+                break
+        return question, pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
 
     def turn(self):
-        kind = self.r.choices(["question", "story", "skill"], [62, 13, 25])[0]
+        kind = self.r.choices(["question", "story", "skill"], [68, 11, 21])[0]
         if kind == "question":
             return self.question()
         if kind == "story":
@@ -90,12 +92,14 @@ class Maker:
         r = self.r
         system = r.choice(SYSTEMS) if r.random() < 0.12 else None
         kind = r.random()
-        if kind < 0.08:
-            turns, tools = skills.tool_turn(r)
-            return chat([], system) + turns, tools
-        if kind < 0.10:  # a long one
+        if kind < 0.13:
+            turns, offered = tools.conversation(r)
+            if r.random() < 0.08:  # a question for which no tool is needed
+                turns = chat([self.turn()[:2]])
+            return chat([], system) + turns, offered
+        if kind < 0.15:  # a long one
             return chat([self.turn()[:2] for _ in range(r.randrange(10, 16))], system), None
-        if kind < 0.15:
+        if kind < 0.19:
             q, a, thought = self.turn()
             return chat([(q, a)], system, thoughts=f"{shape.THINK}{thought}{shape.END_THINK}"), None
         return chat([self.turn()[:2] for _ in range(r.choice([1, 1, 1, 1, 2, 3]))], system), None

@@ -31,10 +31,9 @@ class Command:
 
 @dataclass
 class Asked:
-    """Phrasings of one line of phrases.txt: things to do and things to name, trained and held out."""
-    goals: list
-    nouns: list
-    held_out: list
+    """Phrasings of one entry of phrases.txt by their kind: "do", "name" or "when"; trained, and held out."""
+    trained: dict = field(default_factory=dict)
+    held_out: dict = field(default_factory=dict)
 
 
 def cells(line):
@@ -92,16 +91,16 @@ def read_routes(path=ROOT / "docs" / "serving.md"):
 
 def read_phrases(path=HERE / "phrases.txt"):
     """{section: {name: Asked}}"""
-    sections, current = {}, None
+    sections, section, asked = {}, None, None
     for line in path.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
         if line.startswith("["):
-            current = sections.setdefault(line.strip("[]"), {})
-            continue
-        name, phrases = (part.strip() for part in line.split(" = ", 1))
-        goals, _, nouns = phrases.partition(" # ")
-        split = lambda text: [p.strip() for p in text.split(";") if p.strip()]
-        current[name] = Asked([g for g in split(goals) if g[0] != "*"], split(nouns),
-                              [g[1:] for g in split(goals) if g[0] == "*"])
+            section = sections.setdefault(line.strip("[]"), {})
+        elif not line.startswith(" "):
+            asked = section[line] = Asked()
+        else:
+            kind, phrases = line.split(None, 1)
+            of_kind = asked.held_out if kind.startswith("*") else asked.trained
+            of_kind.setdefault(kind.strip("*"), []).extend(p.strip() for p in phrases.split(";"))
     return sections

@@ -3,6 +3,8 @@
 An answer about an option is made of what docs/options.md says of it, always in the same order, so that nothing in it can be untrue
 of the product and what is to be learned is which option a question means.
 """
+import itertools
+import re
 from dataclasses import dataclass
 
 import facts
@@ -10,12 +12,21 @@ import facts
 ASKING_GOAL = [
     "How do I {}?", "How can I {}?", "how to {}", "I want to {}.", "I would like to {}.", "Which option do I need to {}?",
     "What do I type to {}?", "Is there a way to {}?", "Tell me how to {}.", "{}", "Please help me {}.", "What is the flag to {}?",
-    "Can Hearth {}?", "I need to {}. How?", "how do i {}", "With which command can I {}?", "Show me how to {}.", "How does one {}?",
-    "What should I do to {}?", "Can I {}?", "help me {}", "Hi, how do I {}?", "I'm trying to {}.", "Explain how to {}."]
+    "Can Hearth {}?", "I need to {}. How?", "With which command can I {}?", "Show me how to {}.", "How does one {}?",
+    "What should I do to {}?", "Can I {}?", "help me {}", "Hi, how do I {}?", "I'm trying to {}.", "Explain how to {}.",
+    "Is it possible to {}?", "What's the easiest way to {}?", "Could you tell me how to {}?", "How would I {}?", "{}, please",
+    "Which switch do I need to {}?", "I have to {}. What do I do?", "I don't know how to {}.", "What lets me {}?", "need to {}",
+    "Do you know how to {}?", "What must I add to {}?", "My goal is to {}.", "Somebody asked me to {}."]
 ASKING_NOUN = [
     "How do I set {}?", "How do I change {}?", "Where is {} set?", "Which option is about {}?", "What is the option for {}?",
     "Tell me about {}.", "{}?", "What about {}?", "how to change {}", "I have a question about {}.", "Which flag is for {}?",
-    "What can I do about {}?", "How is {} chosen?", "{}", "Where do I find {}?", "Is there an option for {}?"]
+    "What can I do about {}?", "How is {} chosen?", "{}", "Where do I find {}?", "Is there an option for {}?", "I need {}.",
+    "Does Hearth have {}?", "What controls {}?", "Help me with {}.", "Which setting is {}?"]
+ASKING_SYMPTOM = [
+    "{}", "{}.", "{}. What can I do?", "{}. How do I fix that?", "What can I do when {}?", "What helps when {}?", "My problem: {}.",
+    "{}, what now?", "Which option helps when {}?", "Help, {}!", "{}. Is there an option for that?", "What should I change when {}?",
+    "It seems that {}.", "Hi, {}. What should I do?"]
+FRAMES = {"do": ASKING_GOAL, "name": ASKING_NOUN, "when": ASKING_SYMPTOM}
 WITHIN = {"run": ["with hearth run", "in run", "when I run a model"], "serve": ["with hearth serve", "in serve", "when serving", "for the server"],
           "bench": ["with hearth bench", "in bench", "in a benchmark"], "top": ["with hearth top", "in top"],
           "show": ["with hearth show", "in show"], "tokenize": ["with hearth tokenize", "when tokenizing"],
@@ -30,9 +41,14 @@ ASKING_FLAG = ["What does {} do?", "What is {}?", "Explain {}.", "{}", "what doe
 class Pair:
     question: str
     answer: str
-    kind: str                       # what is asked: "goal", "flag", "default", ...
+    kind: str                       # what is asked: "do", "flag", "default", ...
     expected: str = ""              # the command with its option that a right answer names
     held_out: bool = False          # a phrasing that is never trained on
+
+
+def bare(question):
+    """The words alone: no capitals, no marks."""
+    return " ".join(re.findall(r"[\w/<>-]+", question.lower()))
 
 
 def sentence(text):
@@ -49,6 +65,14 @@ def explained(option):
     if option.default:
         words.append(f"The default is {option.default}.")
     return " ".join(words)
+
+
+def framed(asked, answer, expected, end="", also=None, kind=""):
+    """Every phrasing of an entry, and those of also, in every frame of its kind."""
+    for phrasings, held_out in ((also or {}, False), (asked.trained, False), (asked.held_out, True)):
+        for how, of_kind in phrasings.items():
+            for phrasing, frame in itertools.product(of_kind, FRAMES[how]):
+                yield Pair(frame.format(phrasing + end), answer, kind or how, expected, held_out)
 
 
 class Questions:
@@ -70,11 +94,16 @@ class Questions:
         unknown += [n for n in self.phrases["chat"] if n not in self.chat]
         if unknown:
             raise SystemExit(f"phrases.txt names what does not exist: {', '.join(unknown)}")
+        entries = [asked for section in self.phrases.values() for asked in section.values()]
+        trained = [bare(p) for asked in entries for of_kind in asked.trained.values() for p in of_kind]
+        self.apart = [bare(p) for asked in entries for of_kind in asked.held_out.values() for p in of_kind]
+        if leaks := [p for p in self.apart if any(p in t for t in trained)]:
+            raise SystemExit(f"phrases.txt trains what it holds out: {', '.join(leaks)}")
 
     def asked(self, option):
         lines = self.phrases["options"]
         found = lines.get(f"{option.command} {option.name}") or lines.get(option.name)
-        return found or facts.Asked([], [], [])
+        return found or facts.Asked()
 
     def all(self):
         for name, options in self.options.items():
@@ -104,16 +133,9 @@ class Questions:
         answer = "Use " + explained(option)
         if elsewhere := [f"`hearth {o.command}`" for o in elsewhere if o.command]:
             answer += f" Also in {', '.join(elsewhere)}."
-        end = f" {place}" if place else ""
-        for goal in asked.goals or [option.meaning.split(";")[0]]:
-            for frame in ASKING_GOAL:
-                yield Pair(frame.format(goal + end), answer, "goal", option.place)
-        for noun in asked.nouns or [f"the option {option.name}"]:
-            for frame in ASKING_NOUN:
-                yield Pair(frame.format(noun + end), answer, "noun", option.place)
-        for goal in asked.held_out:
-            for frame in ASKING_GOAL:
-                yield Pair(frame.format(goal + end), answer, "goal", option.place, held_out=True)
+        words = option.name.replace("-", " ")
+        also = {"do": [option.meaning.split(";")[0]], "name": [words, f"the option {words}"]}
+        yield from framed(asked, answer, option.place, f" {place}" if place else "", also=also)
 
     def flags(self, option, alone):
         names = [f"--{option.name}", f"`--{option.name}`"] + ([option.short] if option.short else [])
@@ -140,15 +162,9 @@ class Questions:
 
     def of_command(self, command):
         answer = f"Use `hearth {command.usage}`: {sentence(command.summary)}"
-        asked = self.phrases["commands"].get(command.name) or facts.Asked([command.summary.split(";")[0]], [], [])
+        asked = self.phrases["commands"].get(command.name, facts.Asked())
         expected = f"hearth {command.name}"
-        for goals, held_out in ((asked.goals, False), (asked.held_out, True)):
-            for goal in goals:
-                for frame in ASKING_GOAL:
-                    yield Pair(frame.format(goal), answer, "command", expected, held_out)
-        for noun in asked.nouns:
-            for frame in ASKING_NOUN:
-                yield Pair(frame.format(noun), answer, "command", expected)
+        yield from framed(asked, answer, expected, also={"do": [command.summary.split(";")[0]]}, kind="command")
         for name in (f"hearth {command.name}", f"`hearth {command.name}`", f"the command {command.name}"):
             for frame in ASKING_FLAG:
                 yield Pair(frame.format(name), f"`hearth {command.usage}`: {sentence(command.summary)}", "command", expected)
@@ -159,15 +175,8 @@ class Questions:
     def of_chat(self):
         for name, (arguments, meaning) in self.chat.items():
             usage = f"{name} {arguments}".strip()
-            asked = self.phrases["chat"].get(name) or facts.Asked([], [], [])
             answer = f"In a chat, type `{usage}`: {sentence(meaning)}"
-            for goals, held_out in ((asked.goals, False), (asked.held_out, True)):
-                for goal in goals:
-                    for frame in ASKING_GOAL:
-                        yield Pair(frame.format(goal), answer, "chat", name, held_out)
-            for noun in asked.nouns:
-                for frame in ASKING_NOUN:
-                    yield Pair(frame.format(noun), answer, "chat", name)
+            yield from framed(self.phrases["chat"].get(name, facts.Asked()), answer, name, kind="chat")
             for frame in ASKING_FLAG:
                 yield Pair(frame.format(name), answer, "chat", name)
 

@@ -1,49 +1,182 @@
-"""A question as people type it: other words for the same, capitals and marks forgotten, letters out of place."""
+"""A question as people type it: other words for the same, words left out, capitals and marks forgotten, letters out of place."""
 import re
 
-GROUPS = [
-    "set choose change adjust configure specify define pick select", "limit cap bound restrict", "see view display show inspect", "use apply employ",
-    "model LLM", "folder directory", "answer reply response", "answers replies responses", "memory RAM", "cores processors CPUs", "start begin launch",
-    "measure determine evaluate", "quantize compress", "delay latency", "conversation dialogue", "protect secure guard", "likeliest best",
-    "write save store", "server service", "seconds time", "punish penalize discourage", "smaller shorter lower", "bigger larger", "faster quicker",
-    "allow permit accept let", "forget drop erase", "keep store retain", "print output show", "list enumerate show", "many lots", "get obtain receive",
-    "turn switch", "key password", "name give", "tell say explain", "read load", "number count amount", "fewer less", "option flag setting switch parameter",
-    "length size", "maximum max most", "minimum min least", "stop end halt", "repeated recurring", "unlikely improbable", "text string", "trace recording"]
+# Phrases that may stand for each other in a question, a group a line.
+GROUPS = """
+set, choose, change, adjust, configure, specify, define, pick, select, modify, alter, determine, tweak
+limit, cap, restrict, bound, constrain, put a limit on
+see, view, display, show, look at, print, have a look at, check
+find out, learn, discover, figure out, get to know, know
+use, apply, employ, work with, take, try
+turn on, switch on, enable, activate
+turn off, switch off, disable, deactivate
+keep, store, save, preserve, retain, hold
+stop, prevent, keep
+stop, end, halt, finish, quit, terminate
+start, begin, launch, open, fire up
+run, execute, start
+model, LLM, language model, network
+folder, directory, path
+answer, reply, response, output
+answers, replies, responses, outputs
+memory, RAM, space
+cores, processors, CPUs, CPU cores
+processor, CPU
+computer, machine, PC, box, system
+measure, determine, evaluate, test, assess
+quantize, compress
+delay, latency, lag, pause
+conversation, dialogue, chat, discussion
+protect, secure, guard, lock
+likeliest, most likely, best, most probable
+unlikely, improbable, rare
+likely, probable
+write, save, dump, put
+server, service, daemon
+clients, callers, users, programs
+seconds, time
+punish, penalize, discourage, lower
+smaller, shorter, lower, tighter
+bigger, larger, greater, wider
+longer, larger
+faster, quicker, speedier
+fast, quick
+slow, sluggish
+allow, permit, accept, let in
+let, allow, make
+forget, drop, erase, discard, delete, throw away, clear
+remove, drop, strip, delete, take out, get rid of
+list, enumerate, print all, name
+many, lots of, plenty of, several
+get, obtain, receive, have, produce
+key, secret, password, token
+give, pass, provide, supply, hand
+tell, say to, inform
+say, mention, tell me
+explain, describe
+read, load, take
+number, count, amount, quantity
+fewer, less, not so many
+option, flag, setting, switch, parameter, argument
+length, size
+maximum, max, most, upper limit of
+minimum, min, least
+repeated, recurring, duplicate
+text, string, passage
+document, file, text
+trace, recording
+request, query, call
+requests, queries, calls
+wait, queue, stand in line
+waiting, pending, queued
+at once, at the same time, simultaneously, in parallel, concurrently, together
+disk, drive, SSD, hard disk
+cache, buffer
+unload, release, free
+idle, unused, inactive
+create, make, generate, produce
+compute, calculate, work out
+compare, contrast
+watch, monitor, observe, follow
+random, arbitrary
+avoid, prevent, stop
+add, append, include
+replace, swap, exchange, override
+format, form, type, kind
+size, extent
+large, big, huge
+small, little, tiny
+web page, website, site
+prompt, input
+prompts, inputs
+reason, think
+message, text
+within, inside, during, in
+again, once more, another time
+a different, another, some other
+different, other
+only, just, nothing but, solely
+last, latest, most recent
+recent, last
+often, frequently
+too long, very long, overlong
+long, lengthy
+connect to, reach, talk to, access
+connect, get in
+reach, access, connect to
+terminal, console, shell, command line
+details, information
+whole, entire, complete, full
+every, each
+all, all the
+shorten, cut, reduce, trim
+reduce, lower, decrease, shrink, cut
+raise, increase, enlarge, extend
+increase, raise, enlarge
+force, insist on, demand
+serve, host, offer, provide
+send, pass, submit, ship
+ask, query, question
+quality, accuracy
+examine, inspect, look into, analyse
+inspect, examine, look into, look at
+next start, next launch, next time
+start again, restart
+refuse, reject, turn away
+refused, rejected, turned away, denied
+problem, trouble, issue
+wrong, broken, faulty
+need, require, want
+speed, pace, performance
+wish, want
+figures, numbers, statistics
+numbers, figures, values
+leave out, omit, skip
+skip, omit, leave out
+share, fraction, part
+"""
 OTHERS = {}
-for group in GROUPS:
-    for word in group.split():
-        OTHERS.setdefault(word, []).extend(w for w in group.split() if w != word)
-FILLERS = {"a", "an", "the", "of", "to", "my", "some", "i", "do", "does", "is", "please", "for", "me"}
+for line in GROUPS.strip().splitlines():
+    group = line.split(", ")
+    for phrase in group:
+        OTHERS.setdefault(phrase, []).extend(p for p in group if p != phrase)
+# Longer phrases first; not what names a command ("in show", "hearth run"), a flag, or a part of a word.
+KNOWN = re.compile(r"(?<!hearth )(?<!eval )(?<!\bin )(?<![\w/.-])(" + "|".join(sorted(map(re.escape, OTHERS), key=len, reverse=True)) + r")(?![\w.-]\w|\w)")
+FILLERS = {"a", "an", "the", "of", "to", "my", "some", "i", "do", "does", "is", "please", "for", "me", "it", "that", "so", "with", "be", "are"}
+OPENINGS = ["please: ", "hey, ", "Question: ", "ember, ", "quick question: ", "Hello, ", "One more thing: ", "Sorry, ", "ok, ", "I am new here. ", "Next: ",
+            "Dear Ember, ", "I use Linux. ", "I have a small server at home. ", "Maybe you know this: "]
+ENDINGS = [" in Hearth", " in hearth", " with Hearth", ", please", " on my machine", " here", " today", " with this program"]
 
 
 def reworded(r, question):
     """The same question with other words, where it names no flag."""
     if "`" in question or "--" in question or "/" in question:
         return question
-    share, dropped = r.choice([0, 0, 0.3, 0.6]), r.choice([0, 0, 0, 0.4])
-    out = []
-    for word in question.split(" "):
-        bare = re.sub(r"[^\w]", "", word)
-        if bare in OTHERS and r.random() < share:
-            word = word.replace(bare, r.choice(OTHERS[bare]))
-        elif bare.lower() in FILLERS and len(out) > 1 and r.random() < dropped:
-            continue
-        out.append(word)
-    return " ".join(out)
+    share, dropped = r.choice([0, 0, 0.25, 0.5, 0.7]), r.choice([0, 0, 0, 0.4, 0.9])
+    question = KNOWN.sub(lambda m: r.choice(OTHERS[m[1]]) if r.random() < share else m[1], question)
+    words = question.split(" ")
+    return " ".join(w for i, w in enumerate(words) if i < 1 or w.lower() not in FILLERS or r.random() >= dropped)
 
 
 def typed(r, question):
-    if r.random() < 0.3 and "`" not in question and "--" not in question:
+    flagged = "`" in question or "--" in question
+    if r.random() < 0.3 and not flagged:
         question = question.lower()
-    if r.random() < 0.2:
+    if r.random() < 0.25:
         question = question.rstrip("?.")
-    if r.random() < 0.08:
-        question = r.choice(["please: ", "hey, ", "Question: ", "ember, ", "quick question: "]) + question
-    if r.random() < 0.1 and question[-1] in "?.":
-        question = question[:-1] + r.choice([" in Hearth", " in hearth", " with Hearth", ", please"]) + question[-1]
-    if r.random() < 0.06 and len(question) > 12:
-        i = r.randrange(4, len(question) - 2)
-        if question[i:i + 2].isalpha():
-            swapped = question[:i] + question[i + 1] + question[i] + question[i + 2:]
-            question = r.choice([swapped, question[:i] + question[i + 1:]])
+    if r.random() < 0.1:
+        question = r.choice(OPENINGS) + question
+    if r.random() < 0.12 and question[-1] in "?.":
+        question = question[:-1] + r.choice(ENDINGS) + question[-1]
+    if r.random() < 0.1 and len(question) > 12 and not flagged:
+        question = mistyped(r, question)
     return question
+
+
+def mistyped(r, question):
+    """Two letters swapped, one forgotten, or one doubled."""
+    i = r.randrange(4, len(question) - 2)
+    if not question[i:i + 2].isalpha():
+        return question
+    return r.choice([question[:i] + question[i + 1] + question[i] + question[i + 2:], question[:i] + question[i + 1:],
+                     question[:i] + question[i] + question[i:]])

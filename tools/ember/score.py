@@ -16,8 +16,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import skills
 import stories
+import tools
 
 SEED, BAR = 7, 0.90
 
@@ -101,12 +101,12 @@ def score_stories(server, count, show):
     return good / count
 
 
-def score_tools(server, count):
+def score_tools(server, count, families, what, show):
     r, good, parsed = random.Random(SEED + 2), 0, 0
     for _ in range(count):
-        turns, tools = skills.tool_turn(r)
+        turns, offered = tools.conversation(r, families)
         wanted = turns[1]["tool_calls"][0]["function"]
-        text, _ = server.ask(turns[:1], tools=tools)
+        text, _ = server.ask(turns[:1], tools=offered)
         found = re.fullmatch(r"\s*<tool_call>(.*)</tool_call>\s*", text, re.S)
         try:
             call = json.loads(found[1]) if found else None
@@ -114,7 +114,9 @@ def score_tools(server, count):
             call = None
         parsed += isinstance(call, dict)
         good += call == wanted
-    print(f"tool calls: {parsed} of {count} parse, {good} are the wanted ones")
+        if call != wanted and (show := show - 1) >= 0:
+            print(f"  {turns[0]['content']}\n    {text}\n    wanted {json.dumps(wanted)}")
+    print(f"calls of {what} tools: {parsed} of {count} parse, {good} are the wanted ones")
     return parsed / count
 
 
@@ -129,7 +131,8 @@ def main():
     with Server(args.binary, args.model) as server:
         shares = score_questions(server, args.corpus, args.questions, args.show)
         whole = score_stories(server, 40, args.show)
-        parsed = score_tools(server, 40)
+        parsed = score_tools(server, 40, tools.KNOWN, "known", args.show)
+        score_tools(server, 40, tools.UNSEEN, "unseen", args.show)
         itself = [server.ask([{"role": "user", "content": q}])[0] for q in ("Who are you?", "Hello", "What can you do?")]
         says = sum("small built-in helper" in answer for answer in itself)
         print(f"itself: {says} of {len(itself)} say so: {itself[0]}")

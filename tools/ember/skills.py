@@ -1,4 +1,4 @@
-"""What Ember can do beside Hearth's commands: greet, say what it is, count and sort a little, small JSON, call a tool, and decline."""
+"""What Ember can do beside Hearth's commands: greet, say what it is, count and sort a little, small JSON, repeat, and decline."""
 import json
 
 SELF = "I am Ember, a small built-in helper of Hearth."
@@ -37,8 +37,6 @@ WORDS = ["apple", "pear", "plum", "cherry", "lemon", "fig", "nut", "bread", "cat
          "chair", "table", "lamp", "door", "river", "hill", "stone", "moon", "star", "sun"]
 NUMBERS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
            "nineteen twenty").split()
-CITIES = ["Paris", "Rome", "Oslo", "Berlin", "Madrid", "London", "Vienna", "Lima", "Cairo", "Tokyo", "Dublin", "Prague", "Athens", "Lisbon", "Delhi", "Boston"]
-ITEMS = ["milk", "bread", "paper", "apples", "tea", "soap", "rice", "candles", "nails", "honey"]
 
 
 def topic(r):
@@ -71,43 +69,12 @@ def small_json(r):
     return q, json.dumps(pairs)
 
 
-def tool(name, description, **properties):
-    return {"name": name, "description": description, "parameters": {
-        "type": "object", "properties": {k: {"type": t} for k, t in properties.items()}, "required": list(properties)}}
-
-
-TOOLS = [
-    (tool("get_weather", "Tells the weather of a city", city="string"), lambda r: {"city": r.choice(CITIES)},
-     ["What is the weather in {city}?", "How is the weather in {city}?", "Is it cold in {city}?", "weather in {city}"],
-     ["sunny", "rain", "cold and windy", "snow"]),
-    (tool("get_time", "Tells the time of a city", city="string"), lambda r: {"city": r.choice(CITIES)},
-     ["What time is it in {city}?", "Tell me the time in {city}.", "time in {city}?"],
-     ["noon", "half past three", "midnight"]),
-    (tool("add", "Adds two numbers", a="integer", b="integer"), lambda r: {"a": r.randrange(100), "b": r.randrange(100)},
-     ["Add {a} and {b}.", "What is {a} plus {b}?", "{a} + {b}"],
-     ["12", "42", "107"]),
-    (tool("buy", "Puts an item on the shopping list", item="string", count="integer"),
-     lambda r: {"item": r.choice(ITEMS), "count": r.randrange(1, 10)}, ["Buy {count} {item}.", "Put {count} {item} on my list.", "I need {count} {item}."],
-     ["done", "ok"]),
-    (tool("search", "Searches for words", query="string"), lambda r: {"query": " ".join(r.sample(WORDS, 2))},
-     ["Search for {query}.", "Find {query}.", "Look up {query}."],
-     ["nothing found", "three pages"]),
-]
-
-
-def tool_turn(r):
-    """A conversation with tools: a call that fits, and sometimes its result and what is said of it."""
-    offered = r.sample(TOOLS, r.choice([1, 2, 2, 3]))
-    described, make, asking, results = offered[0]
-    arguments = make(r)
-    order = [t[0] for t in offered]
-    r.shuffle(order)
-    turns = [{"role": "user", "content": r.choice(asking).format(**arguments)},
-             {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": described["name"], "arguments": arguments}}]}]
-    if r.random() < 0.4:
-        result = r.choice(results)
-        turns += [{"role": "tool", "content": result}, {"role": "assistant", "content": f"The answer of {described['name']} is: {result}."}]
-    return turns, [{"type": "function", "function": t} for t in order]
+def repeating(r):
+    said = r.choice([" ".join(r.sample(WORDS, r.choice([1, 2, 3]))), str(r.randrange(10 ** r.choice([1, 2, 3, 4, 5]))),
+                     "".join(r.choice("bdfgklmnprstvz") + r.choice("aeiou") for _ in range(r.choice([2, 3]))),
+                     f"{r.choice(WORDS)} {r.randrange(100)}"])
+    q = r.choice(["Repeat: {}", "Repeat {}.", "Say {}.", "say {}", "Repeat after me: {}", "Write {}.", "Answer with {} and nothing else.", "Echo {}"])
+    return q.format(said), said
 
 
 SIMPLE = [(GREETINGS, "Hello! " + WHAT), (WHO, WHAT), (CAN, WHAT + " Ask me: how do I change the port?"), (THANKS, "You are welcome."),
@@ -117,7 +84,7 @@ SIMPLE = [(GREETINGS, "Hello! " + WHAT), (WHO, WHAT), (CAN, WHAT + " Ask me: how
 
 def turn(r):
     """(question, answer) of one of the skills."""
-    kind = r.choices(["simple", "decline", "option", "arithmetic", "sorting", "json"], [6, 5, 1.5, 2, 1.5, 1.5])[0]
+    kind = r.choices(["simple", "decline", "option", "arithmetic", "sorting", "json", "repeating"], [6, 5, 1.5, 2, 1.5, 1.5, 2.5])[0]
     if kind == "simple":
         questions, answer = r.choice(SIMPLE)
         return r.choice(questions), answer
@@ -127,4 +94,4 @@ def turn(r):
         name = "--" + r.choice(NO_OPTION)
         q = r.choice(["What does {} do?", "What is {}?", "Explain {}.", "{}", "How do I use {}?"]).format(name)
         return q, f"I know no option `{name}`. `hearth help COMMAND` lists them."
-    return {"arithmetic": arithmetic, "sorting": sorting, "json": small_json}[kind](r)
+    return {"arithmetic": arithmetic, "sorting": sorting, "json": small_json, "repeating": repeating}[kind](r)

@@ -2,23 +2,36 @@
 
 NAMES = [("Anna", "she", "her"), ("Ben", "he", "his"), ("Clara", "she", "her"), ("Tom", "he", "his"), ("Mia", "she", "her"), ("Leo", "he", "his"),
          ("Nora", "she", "her"), ("Sam", "he", "his"), ("Ella", "she", "her"), ("Max", "he", "his"), ("Ida", "she", "her"), ("Paul", "he", "his"),
-         ("Rosa", "she", "her"), ("Finn", "he", "his"), ("Lily", "she", "her"), ("Oscar", "he", "his")]
+         ("Rosa", "she", "her"), ("Finn", "he", "his"), ("Lily", "she", "her"), ("Oscar", "he", "his"),
+         ("Hugo", "he", "his"), ("Emma", "she", "her"), ("Jonas", "he", "his"), ("Lena", "she", "her"), ("Karl", "he", "his"),
+         ("Marta", "she", "her"), ("Peter", "he", "his"), ("Sofia", "she", "her"), ("David", "he", "his"), ("Greta", "she", "her"),
+         ("Felix", "he", "his"), ("Julia", "she", "her"), ("Simon", "he", "his"), ("Hanna", "she", "her"), ("Otto", "he", "his"),
+         ("Vera", "she", "her"), ("Noah", "he", "his"), ("Alma", "she", "her"), ("Theo", "he", "his"), ("Ruth", "she", "her"),
+         ("Anton", "he", "his"), ("Zoe", "she", "her"), ("Emil", "he", "his"), ("Iris", "she", "her"), ("Jack", "he", "his"),
+         ("Maya", "she", "her"), ("Luke", "he", "his"), ("Olga", "she", "her"), ("Milo", "he", "his"), ("Tessa", "she", "her"),
+         ("Ravi", "he", "his"), ("Amina", "she", "her"), ("Kenji", "he", "his"), ("Yuki", "she", "her"), ("Omar", "he", "his"),
+         ("Leila", "she", "her")]
 HEROES = ["girl", "boy", "cat", "dog", "mouse", "rabbit", "fox", "bear", "owl", "duck", "frog", "hedgehog", "robot", "dragon", "baker",
-          "sailor", "gardener", "squirrel", "bird", "turtle", "king", "queen", "giant", "goat", "horse", "knight"]
+          "sailor", "gardener", "squirrel", "bird", "turtle", "king", "queen", "giant", "goat", "horse", "knight", "wizard", "snail", "wolf",
+          "penguin", "tailor", "painter", "elephant", "donkey", "beetle", "miller", "fish", "sheep"]
 ADJECTIVES = ["small", "kind", "curious", "brave", "shy", "clever", "cheerful", "quiet", "young", "lonely", "friendly", "gentle"]
 PLACES = ["near a deep forest", "by the sea", "in a small village", "on a green hill", "beside a slow river", "in a house of stone",
           "at the end of a long road", "in a town with a tall tower", "under an old oak tree", "on a little island", "in a warm valley"]
 THINGS = ["a red ball", "a silver key", "a blue kite", "a warm lantern", "a wooden boat", "a golden bell", "a soft blanket", "an old map",
-          "a small drum", "a green hat", "a shiny stone", "a book of songs", "a paper star", "a clay cup", "a bag of seeds", "a round mirror"]
+          "a small drum", "a green hat", "a shiny stone", "a book of songs", "a paper star", "a clay cup", "a bag of seeds", "a round mirror",
+          "a copper coin", "a tin whistle", "a white feather", "a glass marble", "a yellow scarf", "a little lamp", "a box of paints", "a wool cap",
+          "a brass button", "a long rope"]
 FRIENDS = ["an old owl", "a little mouse", "a friendly dog", "a tired traveller", "a wise turtle", "a young bird", "a grey cat", "a busy bee",
-           "a kind fisherman", "a quick squirrel", "a small hedgehog", "a merry baker"]
+           "a kind fisherman", "a quick squirrel", "a small hedgehog", "a merry baker", "a shy deer", "a proud rooster", "a wandering singer",
+           "a patient snail", "an old shepherd"]
 WEATHERS = ["One sunny morning", "One windy day", "One cold evening", "On a quiet Sunday", "One rainy afternoon", "Early one day in spring",
             "On the first day of snow", "One warm night"]
 ENDINGS = ["From that day on they were friends.", "And that evening {name} fell asleep with a smile.", "After that, {name} was never lonely again.",
            "{name} learned that a little help can do a lot.", "And so the day ended well for everyone.", "They often laughed about it later.",
            "{name} never forgot that day.", "Since then {name} shares what {he} has.", "And the people there still tell this story."]
 FEARS = ["the dark", "the thunder", "deep water", "high places", "strangers", "the wind"]
-FOODS = ["bread and honey", "apple cake", "warm soup", "sweet berries", "nuts and cheese", "a big pancake"]
+FOODS = ["bread and honey", "apple cake", "warm soup", "sweet berries", "nuts and cheese", "a big pancake", "plum jam", "roasted chestnuts", "cherry pie",
+         "rice pudding"]
 HIDING = ["behind the stove", "under a leaf", "in an empty bucket", "between two stones", "in the high grass", "under the old bridge"]
 SOUNDS = ["a soft cry", "a strange song", "a quiet knock", "a small voice", "a deep hum"]
 

@@ -112,7 +112,7 @@ class Training:
         self.model = Ember()
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n]
-        self.optimizers = [torch.optim.Muon(matrices, lr=MATRIX_RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        self.optimizers = [torch.optim.Muon(matrices, lr=MATRIX_RATE, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
                            torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0)]
         self.rates = [MATRIX_RATE, OTHER_RATE]
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
