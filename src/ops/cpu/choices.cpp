@@ -13,30 +13,38 @@ struct Row {
   std::string_view isa;
   CpuMaker maker;  // kOther: any
   uint32_t direct_rows, direct_float_rows;  // of integer layouts, of floats
-  uint32_t tile_rows, fetch_steps;          // as in LayoutChoices
+  uint32_t fetch_rows, fetch_float_rows;
+  uint32_t tile_rows;                       // as in LayoutChoices
 };
 
-// First match. AMD: measured on Zen 4, where asking ahead by software halves the rate at which one row reads, and where eight
-// rows of Q4_K were faster over codes unpacked in memory (by 4 to 30 % in two pairs on a busy machine; seven rows and other
-// formats were not measured). Intel: on Sapphire Rapids one row reads at two thirds of its rate without it, since streams of one thread end at every page. AMX: an estimate, not
-// measured: a product of tiles takes as long for one row as for sixteen.
+constexpr uint32_t kNever = UINT32_MAX, kFetchSteps = 2;
+
+// First match; a name stands for its variants too (avx512_bf16). AMD: measured on Zen 4, one thread, matrices of 64 MB. One and two rows of most formats read up to a third slower
+// if weights are asked for ahead, three rows change little, and from four or five on all formats are faster, at 8 to 32 rows by
+// 15 to 65 %; one step ahead is a little late, three and four are like two. AVX-512 was as fast or faster without unpacking in
+// memory at every number of rows. AVX2: so up to 12 rows (Q6_K), 32 (Q4_K) and 48 (Q4_0). Intel: on Sapphire Rapids one row
+// reads at two thirds of its rate without asking, since streams of one thread end at every page; measured when a step was asked
+// for at once, and rows were not. AMX: an estimate, not measured: a product of tiles takes as long for one row as for sixteen.
 constexpr Row kRows[] = {
-    {.isa = "amx", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .tile_rows = 12, .fetch_steps = 2},
-    {.isa = "avx512", .maker = CpuMaker::kAmd, .direct_rows = 6, .direct_float_rows = 24, .tile_rows = 0, .fetch_steps = 0},
-    {.isa = "avx512", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .tile_rows = 0, .fetch_steps = 2},
-    {.isa = "", .maker = CpuMaker::kAmd, .direct_rows = 3, .direct_float_rows = 3, .tile_rows = 0, .fetch_steps = 0},
-    {.isa = "", .maker = CpuMaker::kOther, .direct_rows = 3, .direct_float_rows = 3, .tile_rows = 0, .fetch_steps = 2},
+    {.isa = "amx", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .fetch_rows = 1, .fetch_float_rows = 1, .tile_rows = 12},
+    {.isa = "avx512", .maker = CpuMaker::kAmd, .direct_rows = kNever, .direct_float_rows = 24, .fetch_rows = 4, .fetch_float_rows = kNever, .tile_rows = 0},
+    {.isa = "avx512", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .fetch_rows = 1, .fetch_float_rows = 1, .tile_rows = 0},
+    {.isa = "", .maker = CpuMaker::kAmd, .direct_rows = 12, .direct_float_rows = 3, .fetch_rows = 4, .fetch_float_rows = kNever, .tile_rows = 0},
+    {.isa = "", .maker = CpuMaker::kOther, .direct_rows = 3, .direct_float_rows = 3, .fetch_rows = 1, .fetch_float_rows = 1, .tile_rows = 0},
 };
 
 }  // namespace
 
 ProductChoices product_choices(const KernelTable& kernels) {
   const Row* row = std::ranges::find_if(kRows, [&](const Row& r) {
-    return (r.isa.empty() || r.isa == kernels.isa) && (r.maker == CpuMaker::kOther || r.maker == cpu_maker());
+    return std::string_view(kernels.isa).starts_with(r.isa) && (r.maker == CpuMaker::kOther || r.maker == cpu_maker());
   });
   ProductChoices choices;
   const auto fill = [&]<class... L>(LayoutList<L...>) {
-    choices = {LayoutChoices{requires { L::kBits; } ? row->direct_rows : row->direct_float_rows, row->tile_rows, row->fetch_steps}...};
+    choices = {LayoutChoices{.direct_rows = requires { L::kBits; } ? row->direct_rows : row->direct_float_rows,
+                             .tile_rows = row->tile_rows,
+                             .fetch_rows = requires { L::kBits; } ? row->fetch_rows : row->fetch_float_rows,
+                             .fetch_steps = kFetchSteps}...};
   };
   fill(Layouts{});
   return choices;

@@ -16,7 +16,8 @@ namespace hearth::ops::cpu {
 struct LayoutChoices {
   uint32_t direct_rows = 0;  // up to so many rows, weights are unpacked in registers for every tile of rows; for more once, in memory
   uint32_t tile_rows = 0;    // as many rows and more go through tiles, where the table has them
-  uint32_t fetch_steps = 0;  // PanelProduct::fetch_steps
+  uint32_t fetch_rows = 0;   // as many rows and more ask for weights ahead; fewer leave it to the processor
+  uint32_t fetch_steps = 0;  // by so many steps (PanelProduct::fetch_steps)
 
   bool operator==(const LayoutChoices&) const = default;
 };

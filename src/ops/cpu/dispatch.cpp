@@ -11,6 +11,7 @@ extern const KernelTable kScalar;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2, kAvx512;
 namespace avx2_vnni { extern const ProductTable kProducts; }
+namespace avx512_bf16 { extern const ProductTable kProducts; }
 namespace amx { extern const ProductTable kProducts; }
 #endif
 
@@ -40,8 +41,12 @@ struct Variant {
 std::span<const KernelTable* const> all_tables() {
 #if defined(__x86_64__)
   static const Variant of_amx("amx", kCpuAmxInt8 | kCpuAmxBf16 | kCpuAvx512Bf16, kAvx512, amx::kProducts);
+  static const Variant of_bf16("avx512_bf16", kCpuAvx512Bf16, kAvx512, avx512_bf16::kProducts);
   static const Variant of_vnni("avx2_vnni", kCpuAvxVnni, kAvx2, avx2_vnni::kProducts);
-  static const KernelTable* const best_first[] = {&of_amx.table, &kAvx512, &of_vnni.table, &kAvx2, &kScalar};
+  // VDPBF16PS multiplies at twice the rate of f32 on AMD (Zen 4), at half of it on Intel (Sapphire Rapids).
+  static const bool is_bf16_fast = cpu_maker() == CpuMaker::kAmd;
+  static const KernelTable* const best_first[] = {&of_amx.table, is_bf16_fast ? &of_bf16.table : &kAvx512,
+                                                  is_bf16_fast ? &kAvx512 : &of_bf16.table, &of_vnni.table, &kAvx2, &kScalar};
 #else
   static const KernelTable* const best_first[] = {&kScalar};
 #endif

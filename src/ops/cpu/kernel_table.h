@@ -32,9 +32,9 @@ struct FloatStep {
   float gap[16];
 };
 
-// x = high + low within 2^-16 of x: sums of two products of bf16 are then nearly as exact as f32. 0 past the end of a row.
+// Rounded to bf16: each within 2^-8 of itself. 0 past the end of a row.
 struct Bf16Step {
-  Bf16 high[kStepInputs], low[kStepInputs];
+  Bf16 values[kStepInputs];
   Bf16 gap[32];
 };
 
@@ -63,8 +63,8 @@ struct ProductTable {
   ProductFn* of[Layouts::kCount];        // [place in Layouts]; in a table that varies another one: null where that one's serve
   ProductFn* by_tiles[Layouts::kCount];  // the same products, bit for bit, for many rows; null where there are none
 
-  // Where bf16 panels read activations as two bf16: one row into its records. Null where they read floats.
-  void (*split_bf16)(const float* x, uint32_t columns, Bf16Step* first, size_t step_stride);
+  // Where bf16 panels read activations rounded to bf16: one row into its records. Null where they read floats.
+  void (*round_bf16)(const float* x, uint32_t columns, Bf16Step* first, size_t step_stride);
 };
 
 // What queries keep of the context they have seen. `mixed` has rows of v_dim rounded up to sixteen.

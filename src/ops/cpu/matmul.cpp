@@ -56,7 +56,7 @@ void Multiplier::share(ConstMatrix x) {
 }
 
 bool Multiplier::reads_bf16(const Packer& packer) const {
-  return packer.bf16 && workers_.kernels.products->split_bf16 != nullptr;
+  return packer.bf16 && workers_.kernels.products->round_bf16 != nullptr;
 }
 
 template <class Step, class Fill>
@@ -78,7 +78,7 @@ void Multiplier::prepare(ConstMatrix x, const NormOptions* norm, const Packer& p
   const uint32_t group = packer.activation_group;
   if (reads_bf16(packer)) {
     fill(bf16_, x, norm,
-         [&](const float* row, Bf16Step* out) { workers_.kernels.products->split_bf16(row, x.columns, out, x.rows); });
+         [&](const float* row, Bf16Step* out) { workers_.kernels.products->round_bf16(row, x.columns, out, x.rows); });
   } else if (group == 0) {
     fill(floats_, x, norm, [&](const float* row, FloatStep* out) {
       for (uint32_t i = 0; i < x.columns; i += kStepInputs)
@@ -167,7 +167,7 @@ void Multiplier::multiply_panel(const Product& product, const PackedWeight::Part
   const LayoutChoices& choices = choices_[packer.layout];
   PanelProduct task{.panel = panel_of(part, x.columns, panel, worker), .columns = x.columns, .zero = packer.zero,
                     .table = packer.table, .floats = nullptr, .bf16 = nullptr, .quantized = nullptr, .step_stride = x.rows,
-                    .rows = rows, .unpack = rows > choices.direct_rows, .fetch_steps = choices.fetch_steps, .out = sums};
+                    .rows = rows, .unpack = rows > choices.direct_rows, .fetch_steps = rows >= choices.fetch_rows ? choices.fetch_steps : 0, .out = sums};
   point(task, packer, product.first_row + row);
   ProductFn* by_tiles = rows >= choices.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
   (by_tiles != nullptr ? by_tiles : kernels.of[packer.layout])(task);

@@ -16,6 +16,7 @@ namespace {
 constexpr uint32_t kColumns = 2048;  // whole blocks of every format
 constexpr uint32_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48};
 constexpr uint32_t kMostRows = kRowCounts[std::size(kRowCounts) - 1], kNever = UINT32_MAX;
+constexpr uint32_t kFetchProbeRows = 8;  // reading and computing take about as long
 constexpr int kRounds = 4;
 constexpr double kWorthChanging = 0.97;  // of the seconds that the built-in choice takes
 
@@ -92,34 +93,42 @@ uint32_t last_of_few(std::span<const double> few, std::span<const double> many, 
   return best == kMostRows ? kNever : best;
 }
 
-LayoutChoices tune_layout(Probe& probe, LayoutChoices choices, bool has_tiles) {
-  LayoutChoices direct = choices;
-  direct.direct_rows = direct.tile_rows = kNever;
-  std::vector<LayoutChoices> fetches(5, direct);  // the built-in one first
-  for (uint32_t steps = 0; steps < 4; ++steps) fetches[1 + steps].fetch_steps = steps;
-  const auto fetched = probe.seconds(1, fetches);
-  const auto fastest = std::ranges::min_element(fetched);
-  if (*fastest < kWorthChanging * fetched[0]) direct.fetch_steps = fetches[fastest - fetched.begin()].fetch_steps;
+// The first row count from which `many` should be used, as a choice has it.
+uint32_t first_of_many(std::span<const double> few, std::span<const double> many, uint32_t built_in) {
+  const uint32_t last = last_of_few(few, many, built_in == kNever ? kNever : std::max(built_in, 1u) - 1);
+  return last == kNever ? kNever : last + 1;
+}
 
-  LayoutChoices unpacked = direct, tiled = direct;
+LayoutChoices tune_layout(Probe& probe, LayoutChoices choices, bool has_tiles) {
+  LayoutChoices fetched = choices;
+  fetched.direct_rows = fetched.tile_rows = kNever;
+  fetched.fetch_rows = 0;
+  std::vector<LayoutChoices> steps_ahead(4, fetched);  // the built-in one first
+  for (uint32_t steps = 1; steps < 4; ++steps) steps_ahead[steps].fetch_steps = steps;
+  const auto of_steps = probe.seconds(kFetchProbeRows, steps_ahead);
+  const auto fastest = std::ranges::min_element(of_steps);
+  if (*fastest < kWorthChanging * of_steps[0]) fetched.fetch_steps = steps_ahead[fastest - of_steps.begin()].fetch_steps;
+
+  LayoutChoices direct = fetched, unpacked = fetched, tiled = fetched;
+  direct.fetch_rows = kNever;
   unpacked.direct_rows = 0;
   tiled.tile_rows = 0;
-  std::vector<LayoutChoices> ways{direct, unpacked};
+  std::vector<LayoutChoices> ways{direct, fetched, unpacked};
   if (has_tiles) ways.push_back(tiled);
-  std::vector<double> of_direct, of_unpacked, of_plain, of_tiles;
+  std::vector<double> of_direct, of_fetched, of_either, of_unpacked, of_plain, of_tiles;
   for (const uint32_t rows : kRowCounts) {
     const auto seconds = probe.seconds(rows, ways);
     of_direct.push_back(seconds[0]);
-    of_unpacked.push_back(seconds[1]);
-    of_plain.push_back(std::min(seconds[0], seconds[1]));
-    if (has_tiles) of_tiles.push_back(seconds[2]);
+    of_fetched.push_back(seconds[1]);
+    of_either.push_back(std::min(seconds[0], seconds[1]));
+    of_unpacked.push_back(seconds[2]);
+    of_plain.push_back(std::min(of_either.back(), seconds[2]));
+    if (has_tiles) of_tiles.push_back(seconds[3]);
   }
-  choices.fetch_steps = direct.fetch_steps;
-  choices.direct_rows = last_of_few(of_direct, of_unpacked, choices.direct_rows);
-  if (has_tiles) {
-    const uint32_t last = last_of_few(of_plain, of_tiles, choices.tile_rows == kNever ? kNever : std::max(choices.tile_rows, 1u) - 1);
-    choices.tile_rows = last == kNever ? kNever : last + 1;
-  }
+  choices.fetch_steps = fetched.fetch_steps;
+  choices.fetch_rows = first_of_many(of_direct, of_fetched, choices.fetch_rows);
+  choices.direct_rows = last_of_few(of_either, of_unpacked, choices.direct_rows);
+  if (has_tiles) choices.tile_rows = first_of_many(of_plain, of_tiles, choices.tile_rows);
   return choices;
 }
 

@@ -25,6 +25,7 @@ Json rows_json(const ProductChoices& choices) {
     if (const quant::Format* format = format_of_layout(layout))
       rows.set(format->name, Json::object({{"direct_rows", choices[layout].direct_rows},
                                            {"tile_rows", choices[layout].tile_rows},
+                                           {"fetch_rows", choices[layout].fetch_rows},
                                            {"fetch_steps", choices[layout].fetch_steps}}));
   return rows;
 }
@@ -45,8 +46,9 @@ Result<ProductChoices> choices_of(const Json& rows) {
     if (row == nullptr) return fail(ErrorCode::kBadFile, "the layout of {} is missing", format->name);
     HEARTH_TRY(direct_rows, count(*row, "direct_rows", UINT32_MAX));
     HEARTH_TRY(tile_rows, count(*row, "tile_rows", UINT32_MAX));
+    HEARTH_TRY(fetch_rows, count(*row, "fetch_rows", UINT32_MAX));
     HEARTH_TRY(fetch_steps, count(*row, "fetch_steps", 64));
-    choices[layout] = {direct_rows, tile_rows, fetch_steps};
+    choices[layout] = {direct_rows, tile_rows, fetch_rows, fetch_steps};
   }
   return choices;
 }

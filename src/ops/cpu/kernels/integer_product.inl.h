@@ -95,12 +95,21 @@ HEARTH_ALWAYS_INLINE void prepare_terms(int32_t zero, const QuantizedStep* x, un
 
 // --- sources of codes: straight from the panel, or unpacked once for many rows ---------------------------------------------
 
+// Asks for memory to be in the second-level cache soon. Past the end of the weights it asks in vain, harmlessly.
+template <size_t kBytes>
+HEARTH_ALWAYS_INLINE void fetch(const std::byte* ahead) {
+  HEARTH_UNROLL
+  for (size_t line = 0; line < kBytes; line += 64) __builtin_prefetch(ahead + line, 0, 2);
+}
+
 template <class L>
 struct PackedCodes {
+  static constexpr size_t kStepBytes = sizeof(L) * (kStepInputs / L::kInputs);
   const UnitPlanes<L::kBits>* planes;
   I table;
+  const std::byte* ahead;  // the step to ask for while this one is multiplied; null: none
 
-  PackedCodes(const std::byte* step, unsigned units, I table) : table(table) {
+  PackedCodes(const std::byte* step, unsigned units, I table, const std::byte* ahead) : table(table), ahead(ahead) {
     if constexpr (L::kTwoLevels) planes = reinterpret_cast<const L*>(step)->planes;
     else planes = reinterpret_cast<const UnitPlanes<L::kBits>*>(step + units * sizeof(typename L::Scales));
   }
@@ -113,15 +122,22 @@ struct PackedCodes {
     read_unit<L>(planes[u], table, unit.quads);
     return unit;
   }
+  // A share of the step ahead with every unit: asked for all at once, its lines hold up those that are needed now.
+  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned u) const {
+    constexpr size_t kShare = (kStepBytes + 64 * kStepUnits - 1) / (64 * kStepUnits) * 64;
+    if (ahead != nullptr) fetch<kShare>(ahead + u * kShare);
+  }
 };
 
 struct UnpackedCodes {
   const UnitCodes* units;
+  const std::byte* ahead = nullptr;  // unpacking has asked for it already
   struct Unit {
     const UnitCodes& codes;
     HEARTH_ALWAYS_INLINE I quad(unsigned q) const { return Simd::iload(codes.quads[q]); }
   };
   HEARTH_ALWAYS_INLINE Unit unit(unsigned u) const { return {units[u]}; }
+  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned) const {}
 };
 
 // --- one step: at most 256 inputs of 16 weights rows times kRows activation rows -------------------------------------------
@@ -185,6 +201,7 @@ HEARTH_ALWAYS_INLINE void flat_step(const S& scheme, const Source& source, unsig
   for (unsigned r = 0; r < kRows; ++r) acc[r] = Simd::load(out + 16 * r);
   for (unsigned u = 0; u < units; ++u) {
     const auto unit = source.unit(u);
+    source.fetch_ahead(u);
     HEARTH_UNROLL
     for (unsigned g = 0; g < S::kGroupsPerUnit; ++g) {
       const unsigned group = u * S::kGroupsPerUnit + g;
@@ -209,6 +226,7 @@ HEARTH_ALWAYS_INLINE void add_groups(const S& scheme, const Source& source, cons
                                      I (&total)[kRows]) {
   for (unsigned u = 0; u < kStepUnits; ++u) {
     const auto unit = source.unit(u);
+    source.fetch_ahead(u);
     if constexpr (S::kGroupPairs) {
       I low[kRows], high[kRows];
       start<kRows, S>(terms, 2 * u, low);
@@ -266,11 +284,12 @@ HEARTH_ALWAYS_INLINE void super_step(const S& scheme, const Source& source, int3
 
 // All rows in tiles of kRows, the rest in smaller ones.
 template <unsigned kRows, class S, class Source>
-HEARTH_ALWAYS_INLINE void tiles(const S& scheme, const Source& source, int32_t zero, unsigned units, const QuantizedStep* x,
+HEARTH_ALWAYS_INLINE void tiles(const S& scheme, Source source, int32_t zero, unsigned units, const QuantizedStep* x,
                                 const RowTerms* terms, unsigned rows, float* out) {
   for (; rows >= kRows; rows -= kRows, x += kRows, terms += kRows, out += 16 * kRows) {
     if constexpr (S::kTwoLevels) super_step<kRows>(scheme, source, zero, x, terms, out);
     else flat_step<kRows>(scheme, source, units, x, terms, out);
+    source.ahead = nullptr;  // asked for once
   }
   constexpr unsigned kLess = kRows > 8 ? 8 : kRows / 2;
   if constexpr (kLess > 0) tiles<kLess>(scheme, source, zero, units, x, terms, rows, out);
@@ -291,18 +310,10 @@ HEARTH_ALWAYS_INLINE void unpack(const PackedCodes<L>& source, unsigned units, U
   }
 }
 
-// Asks for memory a step of weights ahead (kCache as __builtin_prefetch has it). Past the end of the weights it asks in vain,
-// harmlessly.
-template <int kCache, size_t kBytes>
-HEARTH_ALWAYS_INLINE void fetch(const std::byte* ahead) {
-  HEARTH_UNROLL
-  for (size_t line = 0; line < kBytes; line += 64) __builtin_prefetch(ahead + line, 0, kCache);
-}
-
 template <class L>
 void integer_product(const PanelProduct& p) {
   using S = SchemeFor<L>;
-  constexpr size_t kStepBytes = sizeof(L) * (kStepInputs / L::kInputs);
+  constexpr size_t kStepBytes = PackedCodes<L>::kStepBytes;
   const int32_t zero = p.zero - (S::kWide ? Simd::kByteZero : 0);  // of codes as dot sees them
   const I table = L::kCodes == Codes::kTable ? Simd::broadcast16(p.table) : Simd::izero();
   S scheme;
@@ -313,15 +324,14 @@ void integer_product(const PanelProduct& p) {
   const std::byte* step = p.panel;
   for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride, step += kStepBytes) {
     const unsigned units = least(kStepUnits, (p.columns - input) / kUnitInputs);
-    const PackedCodes<L> source(step, units, table);
+    const PackedCodes<L> source(step, units, table, p.fetch_steps != 0 ? step + p.fetch_steps * kStepBytes : nullptr);
     prepare_terms<S>(zero, x, p.rows, terms);
     read_scales<L>(step, units, scheme);
-    if (p.unpack) {  // the stream of weights pauses for all rows: the processor's own prefetch needs help
-      fetch<2, kStepBytes>(step + kStepBytes);
+    if (p.unpack) {
+      fetch<kStepBytes>(step + kStepBytes);
       unpack<L>(source, units, codes);
       unpacked_tiles<S>(scheme, codes, zero, units, x, terms, p.rows, p.out);
     } else {
-      if (p.fetch_steps != 0) fetch<3, kStepBytes>(step + p.fetch_steps * kStepBytes);
       tiles<Simd::kDirectRows>(scheme, source, zero, units, x, terms, p.rows, p.out);
     }
   }

@@ -123,9 +123,9 @@ void tile_product(const PanelProduct& p) {
   Tiles::configure(L::kTwoLevels ? 16 : L::kGroup / 4);
   for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride, step += kStepBytes) {
     const unsigned units = least(kStepUnits, (p.columns - input) / kUnitInputs);
-    const PackedCodes<L> source(step, units, table);
+    const PackedCodes<L> source(step, units, table, nullptr);
     read_scales<L>(step, units, scheme);
-    fetch<2, kStepBytes>(step + kStepBytes);
+    fetch<kStepBytes>(step + kStepBytes);
     if constexpr (L::kTwoLevels) {
       split_digits(*reinterpret_cast<const L*>(step), source, zero, digits);
       for (unsigned r = 0; r < p.rows; r += 32) super_rows(scheme, digits, x + r, least(32, p.rows - r), p.out + 16 * r);
@@ -141,7 +141,7 @@ void tile_product(const PanelProduct& p) {
 
 // --- bf16 panels: any number of rows ---------------------------------------------------------------------------------------
 
-// Sums stay in tiles 0 (sixteen rows) and 2 (sixteen more) over all inputs; each tile of weights meets both parts of x. A panel's last pairs go through a copy: what follows
+// Sums stay in tiles 0 (sixteen rows) and 2 (sixteen more) over all inputs. A panel's last pairs go through a copy: what follows
 // the panel may be no number.
 template <class = void>
 void bf16_tile_product(const PanelProduct& p) {
@@ -161,14 +161,10 @@ void bf16_tile_product(const PanelProduct& p) {
       const unsigned at = 2 * i % kStepInputs;
       __builtin_prefetch(weights + i + 4 * kPairs);
       Tiles::template load<6>(i < whole ? weights + i : last, 64);
-      Tiles::template load<4>(x[0].high + at, sizeof(Bf16Step));
-      Tiles::template dot_bf16<0, 4, 6>();
-      Tiles::template load<4>(x[0].low + at, sizeof(Bf16Step));
+      Tiles::template load<4>(x[0].values + at, sizeof(Bf16Step));
       Tiles::template dot_bf16<0, 4, 6>();
       if (rows <= 16) continue;
-      Tiles::template load<5>(x[16].high + at, sizeof(Bf16Step));
-      Tiles::template dot_bf16<2, 5, 6>();
-      Tiles::template load<5>(x[16].low + at, sizeof(Bf16Step));
+      Tiles::template load<5>(x[16].values + at, sizeof(Bf16Step));
       Tiles::template dot_bf16<2, 5, 6>();
     }
     TileSums sums;
@@ -194,6 +190,6 @@ struct TileProductOf<Bf16Pair> {
 };
 
 template <class... L>
-consteval ProductTable tile_products(LayoutList<L...>, decltype(ProductTable::split_bf16) split_bf16) {
-  return {.of = {TileProductOf<L>::kOf...}, .by_tiles = {TileProductOf<L>::kByTiles...}, .split_bf16 = split_bf16};
+consteval ProductTable tile_products(LayoutList<L...>, decltype(ProductTable::round_bf16) round_bf16) {
+  return {.of = {TileProductOf<L>::kOf...}, .by_tiles = {TileProductOf<L>::kByTiles...}, .round_bf16 = round_bf16};
 }

@@ -27,12 +27,9 @@ TEST(PackedWeight, HoldsEveryValueOfEveryFormat) {
 }
 
 // What rounding can explain. Integer layouts round activations to 8 bits: each is off by at most half a step of its group of
-// 32 or 256, so an output is off by at most sum |w| * step / 2; some kernels split activations for bf16 panels in two bf16,
-// each off by at most 2^-16 of itself; f32 sums add at most columns * 2^-24 * sum |w x| to that.
-std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const KernelTable& table, const float* x) {
+// 32 or 256, so an output is off by at most sum |w| * step / 2; f32 sums add at most columns * 2^-24 * sum |w x| to that.
+std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const float* x) {
   std::vector<double> steps(w.columns, 0);
-  if (packer.bf16 && table.products->split_bf16 != nullptr)
-    for (uint32_t i = 0; i < w.columns; ++i) steps[i] = 0x1p-15 * std::fabs(x[i]);
   if (const uint32_t group = packer.activation_group; group != 0)
     for (uint32_t i = 0; i < w.columns; ++i) {
       const float* first = x + i / group * group;
@@ -49,15 +46,25 @@ std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, co
   return bounds;
 }
 
+// Kernels that round activations for bf16 panels do so before anything else: the reference gets them rounded, and nothing but
+// sums remains to differ.
+std::vector<float> as_read(const std::vector<float>& x, const Packer& packer, const KernelTable& table) {
+  std::vector<float> read = x;
+  if (packer.bf16 && table.products->round_bf16 != nullptr)
+    for (float& value : read) value = Bf16::from(value);
+  return read;
+}
+
 void expect_near_reference(const KernelTable& table, Backend& backend, const RandomWeight& w, uint32_t rows, const std::string& what) {
   const auto oracle = reference::make_backend();
   const auto mine = w.pack(backend), theirs = w.pack(*oracle);
-  const std::vector<float> x = normals(size_t{rows} * w.columns, rows);
+  const Packer& packer = packer_of(w.format);
+  const std::vector<float> x = normals(size_t{rows} * w.columns, rows), read = as_read(x, packer, table);
   std::vector<float> got(size_t{rows} * w.rows), wanted(got.size());
   backend.matmul(*mine, view(x, rows), view(got, rows), {});
-  oracle->matmul(*theirs, view(x, rows), view(wanted, rows), {});
+  oracle->matmul(*theirs, view(read, rows), view(wanted, rows), {});
   for (uint32_t r = 0; r < rows; ++r) {
-    const std::vector<double> bounds = error_bounds(w, packer_of(w.format), table, &x[size_t{r} * w.columns]);
+    const std::vector<double> bounds = error_bounds(w, packer, &read[size_t{r} * w.columns]);
     for (uint32_t o = 0; o < w.rows; ++o)
       ASSERT_NEAR(got[size_t{r} * w.rows + o], wanted[size_t{r} * w.rows + o], bounds[o]) << what << " row " << r << " output " << o;
   }
@@ -88,6 +95,35 @@ std::vector<float> product(Backend& backend, const Weight& weight, const std::ve
   std::vector<float> out(size_t{rows} * weight.rows);
   backend.matmul(weight, view(x, rows), view(out, rows), {});
   return out;
+}
+
+// Ties to even, infinities, NaN, zeros of both signs: an activation means what its bf16 means, and what is no number is seen.
+TEST(Matmul, Bf16PanelsReadActivationsRoundedToNearestEvenWhereTheyRound) {
+  const std::vector<float> x = {0x1.01p0f,  0x1.03p0f, 0x1.0100002p0f, -0x1.01p3f, 0x1.fffffep5f, 0x1.00fffep-9f,
+                                0x1p-126f, -0.0f,     0x1.feffp127f,  3,          -7,            0.1f};
+  const auto columns = static_cast<uint32_t>(x.size());
+  std::vector<std::byte> ones(16 * x.size() * sizeof(Bf16));
+  for (size_t i = 0; i < ones.size() / 2; ++i) std::memcpy(&ones[2 * i], std::initializer_list<Bf16>{Bf16::from(1)}.begin(), 2);
+  const WeightSource source{"w", quant::find_format("bf16"), ones, 16, columns};
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    const auto weight = stacked(*backend, {source});
+    const bool rounds = table->products->round_bf16 != nullptr;
+    for (uint32_t i = 0; i < columns; ++i) {
+      std::vector<float> one(columns, 0.0f);
+      one[i] = x[i];
+      const float wanted = rounds ? float{Bf16::from(x[i])} : x[i];
+      EXPECT_EQ(product(*backend, *weight, one, 1), std::vector<float>(16, wanted)) << table->isa << " activation " << x[i];
+    }
+    for (const uint32_t rows : {1u, 13u}) {
+      std::vector<float> infinite(rows * columns, 1.0f), none(rows * columns, 1.0f);
+      infinite[3] = -INFINITY;
+      none[4] = NAN;
+      EXPECT_EQ(product(*backend, *weight, infinite, rows)[0], -INFINITY) << table->isa;
+      EXPECT_TRUE(std::isnan(product(*backend, *weight, none, rows)[15])) << table->isa;
+      if (rows > 1) EXPECT_EQ(product(*backend, *weight, none, rows)[16], columns) << table->isa;
+    }
+  }
 }
 
 TEST(Matmul, TheSameBitsInAnyBatch) {
