@@ -5,7 +5,7 @@ Run:  corpus.py OUT      Needs tokenizers and jinja2. Writes into the folder OUT
   tokenizer.json   byte-level BPE of 4096 tokens, trained on the corpus; one that is there is kept, so that a training can go on
                    after the commands have changed
   train.npz        documents as token ids, how much each token counts, where documents begin
-  heldout.jsonl    {"set", "question", "answer", "expected"}: questions that are never trained on
+  heldout.jsonl    {"set", "question", "expected", ...}: questions that are never trained on
   heldout.txt      stories and questions of another seed, as running text for perplexity
 """
 import hashlib
@@ -22,12 +22,15 @@ import shape
 import skills
 import stories
 import tools
-from questions import Questions, bare
+from questions import Questions, bare, chance
 from rewording import reworded, typed
 
-SEED, DOCUMENTS = 2026, 130_000
+SEED, DOCUMENTS = 2026, 200_000
 PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
+CUT_SHARE = 0.65  # of the documents: one question, and its answer only as far as the name that is to be found
 COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
+# How often an answer is asked for, by the kind of the question; one about a fact alone counts 1.
+OFTEN = {"do": 14, "command": 18, "chat": 14, "within": 4, "flag": 2.5}
 SYSTEMS = ["You are a helpful assistant.", "You are Ember.", "Answer briefly.", "You help with Hearth.", "You are a small helper.", "Be kind.", "Be helpful and short."]
 DOCUMENTATION = ["README.md", "docs/serving.md", "docs/watching.md", "docs/glossary.md", "docs/architecture.md", "docs/testing.md", "docs/formats/*.md", "docs/adding/*.md"]
 
@@ -51,33 +54,38 @@ def chat(pairs, system=None, thoughts=None):
 
 
 def kept_apart(question):
-    """Whether chance, decided by the words alone, holds this question out of training."""
-    return hashlib.sha256(bare(question).encode()).digest()[0] < 256 * COMBINATIONS_KEPT
+    """Whether chance holds this combination of a phrasing and a frame out of training."""
+    return chance(question) > 1 - COMBINATIONS_KEPT
 
 
 class Maker:
     def __init__(self, seed):
         self.r = random.Random(seed)
         self.groups = {}
-        q = Questions()
+        self.questions = Questions()
         self.held_out = []
-        for pair in q.all():
-            if pair.held_out or kept_apart(pair.question):
+        for pair in self.questions.all():
+            if pair.phrasing or kept_apart(pair.question):
                 self.held_out.append(pair)
             else:
                 self.groups.setdefault(pair.answer, []).append(pair)
         self.groups = list(self.groups.values())
-        self.apart = q.apart
-        self.weights = [len(g) ** 0.5 for g in self.groups]
-        skills.NO_OPTION[:] = [n for n in skills.NO_OPTION if n not in q.options]
+        self.weights = [OFTEN.get(pairs[0].kind, 1) for pairs in self.groups]
+        self.longest_apart = max(len(phrasing.split()) for phrasing in self.questions.apart)
+        skills.NO_OPTION[:] = [n for n in skills.NO_OPTION if n not in self.questions.options]
+
+    def stands_apart(self, question):
+        """Whether a question is held out or has a phrasing in it that is."""
+        words = bare(question).split()
+        return kept_apart(question) or any(" ".join(words[i:j]) in self.questions.apart for i in range(len(words))
+                                           for j in range(i + 1, min(len(words), i + self.longest_apart) + 1))
 
     def question(self):
-        pair = self.r.choice(self.r.choices(self.groups, self.weights)[0])
-        changed = typed(self.r, reworded(self.r, pair.question))
-        for question in (changed, typed(self.r, pair.question), pair.question):  # other words may make it one that is held out
-            if not kept_apart(question) and not any(phrasing in bare(question) for phrasing in self.apart):
-                break
-        return question, pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
+        while True:
+            pair = self.r.choice(self.r.choices(self.groups, self.weights)[0])
+            for question in (typed(self.r, reworded(self.r, pair.question)), pair.question):  # other words may make one that is held out
+                if not self.stands_apart(question):
+                    return question, pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
 
     def turn(self):
         kind = self.r.choices(["question", "story", "skill"], [68, 11, 21])[0]
@@ -103,6 +111,15 @@ class Maker:
             q, a, thought = self.turn()
             return chat([(q, a)], system, thoughts=f"{shape.THINK}{thought}{shape.END_THINK}"), None
         return chat([self.turn()[:2] for _ in range(r.choice([1, 1, 1, 1, 2, 3]))], system), None
+
+
+def cut_question(maker):
+    """A question and the beginning of its answer: which option it means is the hard part, and most of an answer's tokens are not that."""
+    while True:
+        question, answer, _ = maker.question()
+        if answer.count("`") >= 2:
+            name_ends = answer.index("`", answer.index("`") + 1) + 1
+            return [(f"{shape.USER}{question}{shape.END}{shape.ASSISTANT}", PROMPT_WEIGHT), (answer[:name_ends], 1.0)]
 
 
 def segments(messages, tools):
@@ -166,10 +183,10 @@ def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     maker = Maker(SEED)
-    documents = [segments(*maker.document()) for _ in range(DOCUMENTS)]
-    documents += [[(t + shape.END, 1.0)] for t in documentation() for _ in range(8)]
+    documents = [cut_question(maker) if maker.r.random() < CUT_SHARE else segments(*maker.document()) for _ in range(DOCUMENTS)]
+    documents += [[(t + shape.END, 1.0)] for t in documentation() for _ in range(3)]
     # Questions and answers and stories as running text too, as the held-out text has them.
-    for _ in range(DOCUMENTS // 16):
+    for _ in range(DOCUMENTS // 40):
         q, a, _ = maker.turn()
         documents.append([(f"{q}\n{a}{shape.END}" if maker.r.random() < 0.7 else stories.story(maker.r) + shape.END, 1.0)])
     maker.r.shuffle(documents)
@@ -181,18 +198,17 @@ def main():
             weights += [weight] * len(encoding.ids)
         starts.append(len(ids))
     np.savez(out / "train.npz", ids=np.array(ids, np.uint16), weights=np.array(weights, np.float16), starts=np.array(starts, np.int64))
-    write_held_out(out, maker.held_out)
+    write_held_out(out, maker)
     (out / "heldout.txt").write_text(held_out_text(SEED + 1))
     digest = hashlib.sha256(np.array(ids, np.uint16).tobytes()).hexdigest()
     print(f"{len(documents)} documents, {len(ids)} tokens, {len(maker.held_out)} questions held out; sha256 of the tokens {digest[:16]}")
 
 
-def write_held_out(out, pairs):
-    with open(out / "heldout.jsonl", "w") as file:
-        for pair in pairs:
-            if pair.expected:
-                file.write(json.dumps({"set": "phrasing" if pair.held_out else "combination", "question": pair.question,
-                                       "answer": pair.answer, "expected": pair.expected, "kind": pair.kind}) + "\n")
+def write_held_out(out, maker):
+    lines = [{"set": "phrasing" if p.phrasing else "combination", "phrasing": p.phrasing, "question": p.question, "answer": p.answer,
+              "expected": [p.expected], "kind": p.kind} for p in maker.held_out if p.expected]
+    lines += [{"set": "unseen", "question": q, "expected": places} for q, places in maker.questions.unseen()]
+    (out / "heldout.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 if __name__ == "__main__":

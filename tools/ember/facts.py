@@ -31,7 +31,7 @@ class Command:
 
 @dataclass
 class Asked:
-    """Phrasings of one entry of phrases.txt by their kind: "do", "name" or "when"; trained, and held out."""
+    """Phrasings of one entry of phrases.txt by their kind, "do", "name", "when" or "ask": those to train on, and those held out."""
     trained: dict = field(default_factory=dict)
     held_out: dict = field(default_factory=dict)
 
@@ -101,6 +101,5 @@ def read_phrases(path=HERE / "phrases.txt"):
             asked = section[line] = Asked()
         else:
             kind, phrases = line.split(None, 1)
-            of_kind = asked.held_out if kind.startswith("*") else asked.trained
-            of_kind.setdefault(kind.strip("*"), []).extend(p.strip() for p in phrases.split(";"))
+            asked.trained.setdefault(kind, []).extend(p.strip() for p in phrases.split(";") if p.strip())
     return sections

@@ -3,11 +3,13 @@
 An answer about an option is made of what docs/options.md says of it, always in the same order, so that nothing in it can be untrue
 of the product and what is to be learned is which option a question means.
 """
+import hashlib
 import itertools
 import re
 from dataclasses import dataclass
 
 import facts
+from shape import HERE
 
 ASKING_GOAL = [
     "How do I {}?", "How can I {}?", "how to {}", "I want to {}.", "I would like to {}.", "Which option do I need to {}?",
@@ -16,23 +18,30 @@ ASKING_GOAL = [
     "What should I do to {}?", "Can I {}?", "help me {}", "Hi, how do I {}?", "I'm trying to {}.", "Explain how to {}.",
     "Is it possible to {}?", "What's the easiest way to {}?", "Could you tell me how to {}?", "How would I {}?", "{}, please",
     "Which switch do I need to {}?", "I have to {}. What do I do?", "I don't know how to {}.", "What lets me {}?", "need to {}",
-    "Do you know how to {}?", "What must I add to {}?", "My goal is to {}.", "Somebody asked me to {}."]
+    "Do you know how to {}?", "What must I add to {}?", "My goal is to {}.", "Somebody asked me to {}.", "How can I get Hearth to {}?",
+    "Any way to {}?", "Trying to {}, which flag?", "What setting would {}?", "best way to {}", "What do I pass to {}?", "I'd like Hearth to {}.",
+    "Which command line option will {}?", "What's the option to {}?", "Is there something to {}?", "I wish to {}, how?", "Can it {}?"]
 ASKING_NOUN = [
     "How do I set {}?", "How do I change {}?", "Where is {} set?", "Which option is about {}?", "What is the option for {}?",
     "Tell me about {}.", "{}?", "What about {}?", "how to change {}", "I have a question about {}.", "Which flag is for {}?",
     "What can I do about {}?", "How is {} chosen?", "{}", "Where do I find {}?", "Is there an option for {}?", "I need {}.",
-    "Does Hearth have {}?", "What controls {}?", "Help me with {}.", "Which setting is {}?"]
+    "Does Hearth have {}?", "What controls {}?", "Help me with {}.", "Which setting is {}?", "How can I get {}?", "How do I control {}?",
+    "I am looking for {}.", "{} option", "What determines {}?", "How do I see or set {}?", "Is {} supported?"]
 ASKING_SYMPTOM = [
     "{}", "{}.", "{}. What can I do?", "{}. How do I fix that?", "What can I do when {}?", "What helps when {}?", "My problem: {}.",
     "{}, what now?", "Which option helps when {}?", "Help, {}!", "{}. Is there an option for that?", "What should I change when {}?",
-    "It seems that {}.", "Hi, {}. What should I do?"]
-FRAMES = {"do": ASKING_GOAL, "name": ASKING_NOUN, "when": ASKING_SYMPTOM}
+    "It seems that {}.", "Hi, {}. What should I do?", "Why is it that {}?", "I noticed that {}.", "{}, can Hearth help?", "{}. Any flag for this?"]
+ASKING_BOTH = [
+    "{when}. How do I {do}?", "{when}, I want to {do}.", "I want to {do} because {when}.", "{when}. Can I {do}?", "How do I {do}? {when}.",
+    "{when}, so how can I {do}?", "{when}. Is there a way to {do}?", "I need to {do}: {when}."]
+FRAMES = {"do": ASKING_GOAL, "name": ASKING_NOUN, "when": ASKING_SYMPTOM, "ask": ["{}"]}
 WITHIN = {"run": ["with hearth run", "in run", "when I run a model"], "serve": ["with hearth serve", "in serve", "when serving", "for the server"],
           "bench": ["with hearth bench", "in bench", "in a benchmark"], "top": ["with hearth top", "in top"],
           "show": ["with hearth show", "in show"], "tokenize": ["with hearth tokenize", "when tokenizing"],
           "render": ["with hearth render", "in render"], "eval perplexity": ["with hearth eval perplexity", "when measuring perplexity"],
           "eval divergence": ["with hearth eval divergence", "when measuring divergence"],
           "eval logits": ["with hearth eval logits", "when writing logits"], "help": ["with hearth help"]}
+PHRASINGS_HELD_OUT = 0.03  # of all that stand in phrases.txt
 ASKING_FLAG = ["What does {} do?", "What is {}?", "Explain {}.", "{}", "what does {} mean", "Tell me about {}.", "What is {} for?",
                "How do I use {}?", "When do I need {}?"]
 
@@ -43,12 +52,17 @@ class Pair:
     answer: str
     kind: str                       # what is asked: "do", "flag", "default", ...
     expected: str = ""              # the command with its option that a right answer names
-    held_out: bool = False          # a phrasing that is never trained on
+    phrasing: str = ""              # what the question says in a frame, where it is held out: never trained on
 
 
 def bare(question):
     """The words alone: no capitals, no marks."""
     return " ".join(re.findall(r"[\w/<>-]+", question.lower()))
+
+
+def chance(text):
+    """A number from 0 to 1 that the bare words decide."""
+    return int.from_bytes(hashlib.sha256(bare(text).encode()).digest()[:4]) / 2**32
 
 
 def sentence(text):
@@ -68,11 +82,15 @@ def explained(option):
 
 
 def framed(asked, answer, expected, end="", also=None, kind=""):
-    """Every phrasing of an entry, and those of also, in every frame of its kind."""
+    """Every phrasing of an entry, and those of also, in every frame of its kind; and its complaints, each with some of its goals."""
     for phrasings, held_out in ((also or {}, False), (asked.trained, False), (asked.held_out, True)):
         for how, of_kind in phrasings.items():
-            for phrasing, frame in itertools.product(of_kind, FRAMES[how]):
-                yield Pair(frame.format(phrasing + end), answer, kind or how, expected, held_out)
+            for phrasing, frame in itertools.product(of_kind, FRAMES[how] if how != "ask" or not end else []):
+                yield Pair(frame.format(phrasing + end), answer, kind or how, expected, phrasing if held_out else "")
+    goals = asked.trained.get("do", [])
+    for i, complaint in enumerate(asked.trained.get("when", [])):
+        for j, frame in enumerate(ASKING_BOTH if goals else []):
+            yield Pair(frame.format(when=complaint, do=goals[(7 * i + j) % len(goals)] + end), answer, kind or "when", expected)
 
 
 class Questions:
@@ -85,6 +103,7 @@ class Questions:
             for option in command.options:
                 self.options.setdefault(option.name, []).append(option)
         self.check_phrases()
+        self.hold_out()
 
     def check_phrases(self):
         """A line of phrases.txt that names nothing is a mistake: the option was renamed or is gone."""
@@ -94,11 +113,30 @@ class Questions:
         unknown += [n for n in self.phrases["chat"] if n not in self.chat]
         if unknown:
             raise SystemExit(f"phrases.txt names what does not exist: {', '.join(unknown)}")
+
+    def hold_out(self):
+        """Takes phrasings out of training, which ones their words alone decide; not one that stands within another that is trained."""
         entries = [asked for section in self.phrases.values() for asked in section.values()]
-        trained = [bare(p) for asked in entries for of_kind in asked.trained.values() for p in of_kind]
-        self.apart = [bare(p) for asked in entries for of_kind in asked.held_out.values() for p in of_kind]
-        if leaks := [p for p in self.apart if any(p in t for t in trained)]:
-            raise SystemExit(f"phrases.txt trains what it holds out: {', '.join(leaks)}")
+        drawn = {bare(p) for asked in entries for of_kind in asked.trained.values() for p in of_kind if chance(p) < PHRASINGS_HELD_OUT}
+        trained = [f" {bare(p)} " for asked in entries for of_kind in asked.trained.values() for p in of_kind if bare(p) not in drawn]
+        self.apart = {p for p in drawn if not any(f" {p} " in t for t in trained)}
+        for asked in entries:
+            for how, of_kind in asked.trained.items():
+                asked.held_out[how] = [p for p in of_kind if bare(p) in self.apart]
+                asked.trained[how] = [p for p in of_kind if bare(p) not in self.apart]
+
+    def unseen(self, path=HERE / "unseen.txt"):
+        """[(question, the places of which a right answer names one)]: whole questions by somebody who knew no phrasing."""
+        places = {"options": {}, "commands": {c.name: [f"hearth {c.name}"] for c in self.commands}, "chat": {n: [n] for n in self.chat}}
+        for name, options in self.options.items():
+            own = [o for o in options if f"{o.command} {name}" in self.phrases["options"]]
+            places["options"][name] = [o.place for o in options if o not in own]
+            places["options"].update({f"{o.command} {name}": [o.place] for o in own})
+        for line in path.read_text().splitlines():
+            if line and not line.startswith("#"):
+                entry, question = line.split("\t")
+                section, name = re.fullmatch(r"\[(\w+)\] (.+)", entry).groups()
+                yield question, places[section][name]
 
     def asked(self, option):
         lines = self.phrases["options"]
@@ -135,7 +173,7 @@ class Questions:
             answer += f" Also in {', '.join(elsewhere)}."
         words = option.name.replace("-", " ")
         also = {"do": [option.meaning.split(";")[0]], "name": [words, f"the option {words}"]}
-        yield from framed(asked, answer, option.place, f" {place}" if place else "", also=also)
+        yield from framed(asked, answer, option.place, f" {place}" if place else "", also=also, kind="within" if place else "")
 
     def flags(self, option, alone):
         names = [f"--{option.name}", f"`--{option.name}`"] + ([option.short] if option.short else [])

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <tuple>
 
 #include "base/check.h"
@@ -47,27 +48,30 @@ struct RunTiles {
 
 }  // namespace
 
-// Tokens whose keys lie in one tile are written by one thread.
+// Tokens whose keys lie in one tile are written by one thread; all sequences in one parallel call.
 void Attender::append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const Step& step) {
   HEARTH_CHECK(layer.page_tokens % kKvTile == 0, "pages hold whole tiles");
   const KvPut& put_key = workers_.kernels.put[static_cast<size_t>(layer.k_type)];
   const KvPut& put_value = workers_.kernels.put[static_cast<size_t>(layer.v_type)];
+  writes_.clear();
   for (const SequenceRows& sequence : step.sequences) {
-    const uint32_t first_tile = sequence.past / kKvTile, end_position = sequence.past + sequence.rows;
-    const uint32_t tiles = sequence.rows == 0 ? 0 : (end_position - 1) / kKvTile + 1 - first_tile;
-    workers_.rows(tiles, size_t{kKvTile} * layer.kv_heads * (layer.k_dim + layer.v_dim), [&](size_t first, size_t end) {
-      const uint32_t from = std::max(sequence.past, static_cast<uint32_t>(first_tile + first) * kKvTile);
-      const uint32_t to = std::min(end_position, static_cast<uint32_t>(first_tile + end) * kKvTile);
-      for (uint32_t position = from; position < to; ++position) {
-        const KvPlace at = kv_place(sequence, layer, position);
-        const uint32_t row = sequence.first_row + position - sequence.past;
+    const uint32_t end = sequence.past + sequence.rows;
+    for (uint32_t from = sequence.past; from < end; from = writes_.back().to)
+      writes_.push_back({&sequence, from, std::min(end, (from / kKvTile + 1) * kKvTile)});
+  }
+  if (writes_.empty()) return;
+  const size_t values = size_t{k.rows} * layer.kv_heads * (layer.k_dim + layer.v_dim);
+  workers_.rows(writes_.size(), values / writes_.size(), [&](size_t first, size_t last) {
+    for (const Write& write : std::span(writes_).subspan(first, last - first))
+      for (uint32_t position = write.from; position < write.to; ++position) {
+        const KvPlace at = kv_place(*write.sequence, layer, position);
+        const uint32_t row = write.sequence->first_row + position - write.sequence->past;
         for (uint32_t h = 0; h < layer.kv_heads; ++h) {
           put_key.key(k.row(row) + size_t{h} * layer.k_dim, layer.k_dim, at.key_tile(layer, h), at.in_tile());
           put_value.value(v.row(row) + size_t{h} * layer.v_dim, layer.v_dim, at.value_tile(layer, h), at.in_tile());
         }
       }
-    });
-  }
+  });
 }
 
 void Attender::attend(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out, const AttentionOptions& options) {

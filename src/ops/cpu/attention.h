@@ -44,6 +44,10 @@ class Attender {
     size_t state = kNone;  // place in states_ of a single run
   };
   static constexpr size_t kNone = ~size_t{0};
+  struct Write {  // positions of one sequence within one tile of the cache
+    const SequenceRows* sequence;
+    uint32_t from, to;
+  };
   struct OfWorker {
     Scratch<float> packed, scratch, run, total;
     Scratch<const float*> queries;
@@ -63,6 +67,7 @@ class Attender {
 
   Workers workers_;
   std::vector<OfWorker> of_worker_;
+  std::vector<Write> writes_;
   std::vector<Tile> tiles_;
   std::vector<Piece> pieces_;
   std::vector<Piece> divided_;  // tiles in single runs: all their runs, and where the first one's state lies

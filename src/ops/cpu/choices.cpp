@@ -11,40 +11,53 @@ namespace {
 
 struct Row {
   std::string_view isa;
-  CpuMaker maker;  // kOther: any
+  CpuMaker maker;            // kOther: any
+  bool with_avx512;          // only of processors that have it, whatever the table uses
   uint32_t direct_rows, direct_float_rows;  // of integer layouts, of floats
-  uint32_t fetch_rows, fetch_float_rows;
+  uint32_t fetch_rows, fetch_float_rows, fetch_steps;
   uint32_t tile_rows;                       // as in LayoutChoices
 };
 
-constexpr uint32_t kNever = UINT32_MAX, kFetchSteps = 2;
+constexpr uint32_t kNever = UINT32_MAX;
 
-// First match; a name stands for its variants too (avx512_bf16). AMD: measured on Zen 4, one thread, matrices of 64 MB. One and two rows of most formats read up to a third slower
-// if weights are asked for ahead, three rows change little, and from four or five on all formats are faster, at 8 to 32 rows by
-// 15 to 65 %; one step ahead is a little late, three and four are like two. AVX-512 was as fast or faster without unpacking in
-// memory at every number of rows. AVX2: so up to 12 rows (Q6_K), 32 (Q4_K) and 48 (Q4_0). Intel: on Sapphire Rapids one row
-// reads at two thirds of its rate without asking, since streams of one thread end at every page; measured when a step was asked
-// for at once, and rows were not. AMX: an estimate, not measured: a product of tiles takes as long for one row as for sixteen.
+// First match; a name stands for its variants too (avx512_bf16).
+// AMD with AVX-512: measured on Zen 4, one thread, matrices of 64 MB. One and two rows of most formats read up to a third slower if
+// weights are asked for ahead, three rows change little, and from four or five on all formats are faster, at 8 to 32 rows by 15 to
+// 65 %; one step ahead is a little late, three and four are like two. AVX-512 was as fast or faster without unpacking in memory at
+// every number of rows. AVX2: so up to 12 rows (Q6_K), 32 (Q4_K) and 48 (Q4_0).
+// AMD without: on Zen 3, generating with a 0.6B model, two threads, asking from one row on made it 12 to 25 % faster (Q4_K_M, Q4_0,
+// Q5_K_M, Q6_K, MXFP4, IQ4_XS; Q8_0 about the same) one step ahead, and 8 to 19 % two ahead; eight and sixteen rows cared little.
+// Intel: on Sapphire Rapids one row reads at two thirds of its rate without asking, since streams of one thread end at every page;
+// measured when a step was asked for at once, and rows were not. AMX: an estimate, not measured: a product of tiles takes as long for
+// one row as for sixteen.
 constexpr Row kRows[] = {
-    {.isa = "amx", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .fetch_rows = 1, .fetch_float_rows = 1, .tile_rows = 12},
-    {.isa = "avx512", .maker = CpuMaker::kAmd, .direct_rows = kNever, .direct_float_rows = 24, .fetch_rows = 4, .fetch_float_rows = kNever, .tile_rows = 0},
-    {.isa = "avx512", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24, .fetch_rows = 1, .fetch_float_rows = 1, .tile_rows = 0},
-    {.isa = "", .maker = CpuMaker::kAmd, .direct_rows = 12, .direct_float_rows = 3, .fetch_rows = 4, .fetch_float_rows = kNever, .tile_rows = 0},
-    {.isa = "", .maker = CpuMaker::kOther, .direct_rows = 3, .direct_float_rows = 3, .fetch_rows = 1, .fetch_float_rows = 1, .tile_rows = 0},
+    {.isa = "amx", .maker = CpuMaker::kOther, .with_avx512 = true, .direct_rows = 8, .direct_float_rows = 24,
+     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 12},
+    {.isa = "avx512", .maker = CpuMaker::kAmd, .with_avx512 = true, .direct_rows = kNever, .direct_float_rows = 24,
+     .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0},
+    {.isa = "avx512", .maker = CpuMaker::kOther, .with_avx512 = true, .direct_rows = 8, .direct_float_rows = 24,
+     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0},
+    {.isa = "", .maker = CpuMaker::kAmd, .with_avx512 = true, .direct_rows = 12, .direct_float_rows = 3,
+     .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0},
+    {.isa = "", .maker = CpuMaker::kAmd, .with_avx512 = false, .direct_rows = 12, .direct_float_rows = 3,
+     .fetch_rows = 1, .fetch_float_rows = kNever, .fetch_steps = 1, .tile_rows = 0},
+    {.isa = "", .maker = CpuMaker::kOther, .with_avx512 = false, .direct_rows = 3, .direct_float_rows = 3,
+     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0},
 };
 
 }  // namespace
 
 ProductChoices product_choices(const KernelTable& kernels) {
   const Row* row = std::ranges::find_if(kRows, [&](const Row& r) {
-    return std::string_view(kernels.isa).starts_with(r.isa) && (r.maker == CpuMaker::kOther || r.maker == cpu_maker());
+    return std::string_view(kernels.isa).starts_with(r.isa) && (r.maker == CpuMaker::kOther || r.maker == cpu_maker()) &&
+           (!r.with_avx512 || (cpu_features() & kCpuAvx512) != 0);
   });
   ProductChoices choices;
   const auto fill = [&]<class... L>(LayoutList<L...>) {
     choices = {LayoutChoices{.direct_rows = requires { L::kBits; } ? row->direct_rows : row->direct_float_rows,
                              .tile_rows = row->tile_rows,
                              .fetch_rows = requires { L::kBits; } ? row->fetch_rows : row->fetch_float_rows,
-                             .fetch_steps = kFetchSteps}...};
+                             .fetch_steps = row->fetch_steps}...};
   };
   fill(Layouts{});
   return choices;
