@@ -163,7 +163,7 @@ class Questions:
                 yield from self.goals(asked, option, place)
             yield from self.flags(option, alone=False)
         if first and len(options) > 1:
-            yield from self.goals(self.asked(first), first, "", elsewhere=[o for o in options if o is not first])
+            yield from self.goals(self.asked(first), first, "", elsewhere=[o for o in options if o is not first and o.command not in special])
         if first:
             yield from self.flags(first, alone=True)
 
