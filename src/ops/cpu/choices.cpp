@@ -11,8 +11,8 @@ namespace {
 
 struct Row {
   std::string_view isa;
-  CpuMaker maker;            // kOther: any
-  bool with_avx512;          // only of processors that have it, whatever the table uses
+  CpuMaker maker;                           // kOther: any
+  bool needs_avx512 = false;                // of the processor, whatever the table uses
   uint32_t direct_rows, direct_float_rows;  // of integer layouts, of floats
   uint32_t fetch_rows, fetch_float_rows, fetch_steps;
   uint32_t tile_rows;                       // as in LayoutChoices
@@ -31,17 +31,17 @@ constexpr uint32_t kNever = UINT32_MAX;
 // measured when a step was asked for at once, and rows were not. AMX: an estimate, not measured: a product of tiles takes as long for
 // one row as for sixteen.
 constexpr Row kRows[] = {
-    {.isa = "amx", .maker = CpuMaker::kOther, .with_avx512 = true, .direct_rows = 8, .direct_float_rows = 24,
+    {.isa = "amx", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24,
      .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 12},
-    {.isa = "avx512", .maker = CpuMaker::kAmd, .with_avx512 = true, .direct_rows = kNever, .direct_float_rows = 24,
+    {.isa = "avx512", .maker = CpuMaker::kAmd, .direct_rows = kNever, .direct_float_rows = 24,
      .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0},
-    {.isa = "avx512", .maker = CpuMaker::kOther, .with_avx512 = true, .direct_rows = 8, .direct_float_rows = 24,
+    {.isa = "avx512", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24,
      .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0},
-    {.isa = "", .maker = CpuMaker::kAmd, .with_avx512 = true, .direct_rows = 12, .direct_float_rows = 3,
+    {.isa = "", .maker = CpuMaker::kAmd, .needs_avx512 = true, .direct_rows = 12, .direct_float_rows = 3,
      .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0},
-    {.isa = "", .maker = CpuMaker::kAmd, .with_avx512 = false, .direct_rows = 12, .direct_float_rows = 3,
+    {.isa = "", .maker = CpuMaker::kAmd, .direct_rows = 12, .direct_float_rows = 3,
      .fetch_rows = 1, .fetch_float_rows = kNever, .fetch_steps = 1, .tile_rows = 0},
-    {.isa = "", .maker = CpuMaker::kOther, .with_avx512 = false, .direct_rows = 3, .direct_float_rows = 3,
+    {.isa = "", .maker = CpuMaker::kOther, .direct_rows = 3, .direct_float_rows = 3,
      .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0},
 };
 
@@ -50,7 +50,7 @@ constexpr Row kRows[] = {
 ProductChoices product_choices(const KernelTable& kernels) {
   const Row* row = std::ranges::find_if(kRows, [&](const Row& r) {
     return std::string_view(kernels.isa).starts_with(r.isa) && (r.maker == CpuMaker::kOther || r.maker == cpu_maker()) &&
-           (!r.with_avx512 || (cpu_features() & kCpuAvx512) != 0);
+           (!r.needs_avx512 || (cpu_features() & kCpuAvx512) != 0);
   });
   ProductChoices choices;
   const auto fill = [&]<class... L>(LayoutList<L...>) {
