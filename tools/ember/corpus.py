@@ -77,7 +77,9 @@ class Maker:
     def stands_apart(self, question):
         """Whether a question is held out or has a phrasing in it that is."""
         words = bare(question).split()
-        return kept_apart(question) or any(" ".join(words[i:j]) in self.questions.apart for i in range(len(words))
+        if kept_apart(question) or " ".join(words) in self.questions.whole_apart:
+            return True
+        return any(" ".join(words[i:j]) in self.questions.apart for i in range(len(words))
                                            for j in range(i + 1, min(len(words), i + self.longest_apart) + 1))
 
     def question(self):

@@ -41,9 +41,9 @@ WITHIN = {"run": ["with hearth run", "in run", "when I run a model"], "serve": [
           "render": ["with hearth render", "in render"], "eval perplexity": ["with hearth eval perplexity", "when measuring perplexity"],
           "eval divergence": ["with hearth eval divergence", "when measuring divergence"],
           "eval logits": ["with hearth eval logits", "when writing logits"], "help": ["with hearth help"]}
-PHRASINGS_HELD_OUT = 0.03  # of all that stand in phrases.txt
 ASKING_FLAG = ["What does {} do?", "What is {}?", "Explain {}.", "{}", "what does {} mean", "Tell me about {}.", "What is {} for?",
                "How do I use {}?", "When do I need {}?"]
+PHRASINGS_HELD_OUT = 0.03  # of all that stand in phrases.txt
 
 
 @dataclass
@@ -85,7 +85,9 @@ def framed(asked, answer, expected, end="", also=None, kind=""):
     """Every phrasing of an entry, and those of also, in every frame of its kind; and its complaints, each with some of its goals."""
     for phrasings, held_out in ((also or {}, False), (asked.trained, False), (asked.held_out, True)):
         for how, of_kind in phrasings.items():
-            for phrasing, frame in itertools.product(of_kind, FRAMES[how] if how != "ask" or not end else []):
+            if how == "ask" and end:  # a whole question takes no place at its end
+                continue
+            for phrasing, frame in itertools.product(of_kind, FRAMES[how]):
                 yield Pair(frame.format(phrasing + end), answer, kind or how, expected, phrasing if held_out else "")
     goals = asked.trained.get("do", [])
     for i, complaint in enumerate(asked.trained.get("when", [])):
@@ -113,6 +115,13 @@ class Questions:
         unknown += [n for n in self.phrases["chat"] if n not in self.chat]
         if unknown:
             raise SystemExit(f"phrases.txt names what does not exist: {', '.join(unknown)}")
+        meant = {}
+        for section, entries in self.phrases.items():
+            for name, asked in entries.items():
+                for phrasing in itertools.chain.from_iterable(asked.trained.values()):
+                    meant.setdefault(bare(phrasing), set()).add(f"[{section}] {name}")
+        if double := [f"{p} ({', '.join(sorted(n))})" for p, n in meant.items() if len(n) > 1]:
+            raise SystemExit(f"phrases.txt means two things by the same words: {'; '.join(double)}")
 
     def hold_out(self):
         """Takes phrasings out of training, which ones their words alone decide; not one that stands within another that is trained."""
@@ -120,18 +129,23 @@ class Questions:
         drawn = {bare(p) for asked in entries for of_kind in asked.trained.values() for p in of_kind if chance(p) < PHRASINGS_HELD_OUT}
         trained = [f" {bare(p)} " for asked in entries for of_kind in asked.trained.values() for p in of_kind if bare(p) not in drawn]
         self.apart = {p for p in drawn if not any(f" {p} " in t for t in trained)}
+        self.whole_apart = {bare(question) for question, _ in self.unseen()}  # short ones may stand within others
         for asked in entries:
             for how, of_kind in asked.trained.items():
                 asked.held_out[how] = [p for p in of_kind if bare(p) in self.apart]
                 asked.trained[how] = [p for p in of_kind if bare(p) not in self.apart]
 
+    def special(self, name, options):
+        """The commands in which this option has phrasings of its own."""
+        return {o.command for o in options if f"{o.command} {name}" in self.phrases["options"]}
+
     def unseen(self, path=HERE / "unseen.txt"):
         """[(question, the places of which a right answer names one)]: whole questions by somebody who knew no phrasing."""
         places = {"options": {}, "commands": {c.name: [f"hearth {c.name}"] for c in self.commands}, "chat": {n: [n] for n in self.chat}}
         for name, options in self.options.items():
-            own = [o for o in options if f"{o.command} {name}" in self.phrases["options"]]
-            places["options"][name] = [o.place for o in options if o not in own]
-            places["options"].update({f"{o.command} {name}": [o.place] for o in own})
+            special = self.special(name, options)
+            places["options"][name] = [o.place for o in options if o.command not in special]
+            places["options"].update({f"{o.command} {name}": [o.place] for o in options if o.command in special})
         for line in path.read_text().splitlines():
             if line and not line.startswith("#"):
                 entry, question = line.split("\t")
@@ -154,7 +168,7 @@ class Questions:
         yield from self.of_words()
 
     def of_option(self, name, options):
-        special = {o.command for o in options if f"{o.command} {name}" in self.phrases["options"]}
+        special = self.special(name, options)
         first = next((o for o in options if o.command not in special), None)
         for option in options:
             asked = self.asked(option)

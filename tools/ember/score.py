@@ -3,7 +3,8 @@
 
 Run:  score.py HEARTH MODEL CORPUS [--questions N] [--show N]
 Serves MODEL ("ember" is the one inside the program) and asks greedily. An answer is right when it names the command with the option that
-is expected; of a question that speaks of no command, a command that has the option. Exits with 1 below the bar: 90 % of the questions, all tool calls parsed, all stories whole.
+is expected; of a question that speaks of no command, a command that has the option. Exits with 1 below the bar: 90 % of the questions,
+all tool calls parsed, all stories whole.
 """
 import argparse
 import json

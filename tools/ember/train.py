@@ -24,7 +24,7 @@ import shape
 from model import Ember
 
 SEED, THREADS = 2026, 2
-HAS_BF16 = "avx512_bf16" in Path("/proc/cpuinfo").read_text()  # without it, bf16 is ten times slower than f32
+HAS_BF16 = "avx512_bf16" in Path("/proc/cpuinfo").read_text()  # without it, bf16 products take a hundred times as long as f32
 STEP_TOKENS, ROW = 2048, 512
 WARMUP, DECAY_SHARE = 100, 0.3  # steps; the last share of the training, over which the rate falls to a twentieth
 MATRIX_RATE, OTHER_RATE = 3e-3, 3e-3
