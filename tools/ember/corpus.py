@@ -11,6 +11,7 @@ Run:  corpus.py OUT      Needs tokenizers and jinja2. Writes into the folder OUT
 import hashlib
 import json
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -23,11 +24,13 @@ import skills
 import stories
 import tools
 from questions import Questions, bare, chance
-from rewording import reworded, typed
+from rewording import reworded, thinned, typed
 
 SEED, DOCUMENTS = 2026, 200_000
 PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
-CUT_SHARE = 0.65  # of the documents: one question, and its answer only as far as the name that is to be found
+REST_WEIGHT = 0.4    # of what an answer says after the name, which follows from it
+NAMED = re.compile(r"[^`]*`[^`]*`\S*")  # an answer up to the name, and to the next space: tokens end there
+CUT_SHARE = 0.5  # of the documents: one question, and its answer only as far as the name that is to be found
 COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
 # How often an answer is asked for, by the kind of the question; one about a fact alone counts 1.
 OFTEN = {"do": 14, "command": 18, "chat": 14, "within": 4, "flag": 2.5}
@@ -85,7 +88,7 @@ class Maker:
     def question(self):
         while True:
             pair = self.r.choice(self.r.choices(self.groups, self.weights)[0])
-            for question in (typed(self.r, reworded(self.r, pair.question)), pair.question):  # other words may make one that is held out
+            for question in (typed(self.r, thinned(self.r, reworded(self.r, pair.question))), pair.question):  # other words may make one that is held out
                 if not self.stands_apart(question):
                     return question, pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
 
@@ -119,9 +122,8 @@ def cut_question(maker):
     """A question and the beginning of its answer: which option it means is the hard part, and most of an answer's tokens are not that."""
     while True:
         question, answer, _ = maker.question()
-        if answer.count("`") >= 2:
-            name_ends = answer.index("`", answer.index("`") + 1) + 1
-            return [(f"{shape.USER}{question}{shape.END}{shape.ASSISTANT}", PROMPT_WEIGHT), (answer[:name_ends], 1.0)]
+        if named := NAMED.match(answer):
+            return [(f"{shape.USER}{question}{shape.END}{shape.ASSISTANT}", PROMPT_WEIGHT), (named[0], 1.0)]
 
 
 def segments(messages, tools):
@@ -134,7 +136,9 @@ def segments(messages, tools):
             break
         start += len(shape.ASSISTANT)
         end = whole.index(shape.END, start) + len(shape.END)
-        out += [(whole[:start], PROMPT_WEIGHT), (whole[start:end], 1.0)]
+        named = NAMED.match(whole, start, end)
+        rest = named.end() if named else end
+        out += [(whole[:start], PROMPT_WEIGHT), (whole[start:rest], 1.0), (whole[rest:end], REST_WEIGHT)]
         whole = whole[end:]
     return out
 

@@ -100,7 +100,7 @@ def write_folder(folder, weights, tokenizer):
 
 def main():
     corpus, checkpoint, out, *formats = sys.argv[1:]
-    state, out, tokenizer = torch.load(checkpoint, weights_only=True), Path(out), Path(corpus) / "tokenizer.json"
+    state, out, tokenizer = torch.load(checkpoint, weights_only=True, map_location="cpu"), Path(out), Path(corpus) / "tokenizer.json"
     weights = {n: w.to(torch.bfloat16) for n, w in state["average"].items()}  # every container holds the same numbers
     write_folder(out / "ember", weights, tokenizer)
     shutil.copy(Path(checkpoint).parent / "log.csv", out / "log.csv")

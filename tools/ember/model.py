@@ -77,10 +77,10 @@ class Ember(nn.Module):
 
     def forward(self, ids, mask=None):
         """ids: (sequences, tokens); mask: what each token may look at, or None for all before it. Returns the last hidden states."""
-        angles = torch.outer(torch.arange(ids.shape[1]).float(),
-                             shape.ROPE_BASE ** (-torch.arange(0, shape.HEAD_SIZE, 2).float() / shape.HEAD_SIZE))
+        angles = torch.outer(torch.arange(ids.shape[1], device=ids.device).float(),
+                             shape.ROPE_BASE ** (-torch.arange(0, shape.HEAD_SIZE, 2, device=ids.device).float() / shape.HEAD_SIZE))
         x = self.embed_tokens(ids)
-        x = x.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else x
+        x = x.to(torch.bfloat16) if torch.is_autocast_enabled(ids.device.type) else x
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         for layer in self.layers:
             x = layer(x, cos, sin, mask)

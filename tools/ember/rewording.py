@@ -158,6 +158,15 @@ def reworded(r, question):
     return " ".join(w for i, w in enumerate(words) if i < 1 or w.lower() not in FILLERS or r.random() >= dropped)
 
 
+def thinned(r, question):
+    """Now and then without some of its words: no single one must be needed, as in what is typed into a search field."""
+    words = question.split(" ")
+    if r.random() < 0.7 or len(words) < 6 or "`" in question or "--" in question or "/" in question:
+        return question
+    share = r.uniform(0.1, 0.35)
+    return " ".join(w for w in words if r.random() >= share) or question
+
+
 def typed(r, question):
     flagged = "`" in question or "--" in question
     if r.random() < 0.3 and not flagged:

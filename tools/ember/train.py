@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Trains Ember on the corpus that corpus.py made, or goes on where it was stopped.
 
-Run:  train.py CORPUS OUT [--tokens N]      Needs torch 2.13.0 and numpy.
+Run:  train.py CORPUS OUT [--tokens N] [--weights CHECKPOINT]      Needs torch 2.13.0 and numpy.
 
 The same command resumes: OUT/checkpoint.pt is written every two minutes and on SIGTERM. Everything follows from the seed and the
-step, so that a training that was interrupted sees what an uninterrupted one sees. OUT/log.csv holds the loss.
+step, so that a training that was interrupted sees what an uninterrupted one sees. OUT/log.csv holds the loss. With --weights a new
+training begins from the weights of another one, of the same tokenizer.
 """
 import os
 
@@ -24,7 +25,9 @@ import shape
 from model import Ember
 
 SEED, THREADS = 2026, 2
-HAS_BF16 = "avx512_bf16" in Path("/proc/cpuinfo").read_text()  # without it, bf16 products take a hundred times as long as f32
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+# Without such instructions, a processor's bf16 products take a hundred times as long as f32.
+HAS_BF16 = DEVICE == "cuda" or "avx512_bf16" in Path("/proc/cpuinfo").read_text()
 STEP_TOKENS, ROW = 2048, 512
 WARMUP, DECAY_SHARE = 100, 0.3  # steps; the last share of the training, over which the rate falls to a twentieth
 MATRIX_RATE, OTHER_RATE = 3e-3, 3e-3
@@ -81,7 +84,7 @@ class Rows:
                 at += length
         owner = torch.from_numpy(owner[:, :-1])
         mask = (owner[:, :, None] == owner[:, None, :]) & torch.ones(size, size, dtype=torch.bool).tril()
-        return torch.from_numpy(ids), torch.from_numpy(weights[:, 1:]), mask[:, None]
+        return [t.to(DEVICE) for t in (torch.from_numpy(ids), torch.from_numpy(weights[:, 1:]), mask[:, None])]
 
 
 class Muon(torch.optim.Optimizer):
@@ -89,33 +92,37 @@ class Muon(torch.optim.Optimizer):
     in bf16 whatever the processor."""
 
     def __init__(self, matrices, rate, momentum=0.95, decay=0.1):
-        super().__init__(matrices, {"lr": rate, "momentum": momentum, "decay": decay})
+        shapes = {}
+        for matrix in matrices:
+            shapes.setdefault(matrix.shape, []).append(matrix)
+        super().__init__([{"params": alike} for alike in shapes.values()], {"lr": rate, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
-            for matrix in group["params"]:
-                mean = self.state[matrix].setdefault("mean", torch.zeros_like(matrix))
-                mean.lerp_(matrix.grad, 1 - group["momentum"])
-                update = orthogonal(matrix.grad.lerp(mean, group["momentum"]))
-                matrix.mul_(1 - group["lr"] * group["decay"])
-                matrix.add_(update, alpha=-0.2 * group["lr"] * max(matrix.shape) ** 0.5)
+            alike = group["params"]
+            gradients = torch.stack([matrix.grad for matrix in alike])
+            mean = self.state[alike[0]].setdefault("mean", torch.zeros_like(gradients))
+            mean.lerp_(gradients, 1 - group["momentum"])
+            updates = orthogonal(gradients.lerp(mean, group["momentum"])) * (-0.2 * group["lr"] * max(alike[0].shape) ** 0.5)
+            torch._foreach_mul_(alike, 1 - group["lr"] * group["decay"])
+            torch._foreach_add_(alike, list(updates.unbind()))
 
 
-def orthogonal(matrix):
-    """Nearly the nearest matrix of singular values one, by five steps of a quintic Newton-Schulz iteration."""
-    x = matrix / (matrix.norm() + 1e-7)
+def orthogonal(matrices):
+    """Nearly the nearest matrices of singular values one, by five steps of a quintic Newton-Schulz iteration."""
+    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     x = x.bfloat16() if HAS_BF16 else x
-    if is_tall := x.shape[0] > x.shape[1]:
-        x = x.T
+    if is_tall := x.shape[1] > x.shape[2]:
+        x = x.mT
     for _ in range(5):
-        square = x @ x.T
+        square = x @ x.mT
         x = 3.4445 * x + (2.0315 * (square @ square) - 4.7750 * square) @ x
-    return (x.T if is_tall else x).float()
+    return (x.mT if is_tall else x).float()
 
 
 def weighted_loss(model, ids, weights, mask):
-    with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BF16):
+    with torch.autocast(DEVICE, torch.bfloat16, enabled=HAS_BF16):
         logits = model.logits(model(ids[:, :-1], mask))
     losses = F.cross_entropy(logits.float().view(-1, shape.VOCABULARY), ids[:, 1:].reshape(-1), reduction="none")
     weights = weights.reshape(-1)
@@ -132,15 +139,17 @@ def held_out_batch(corpus, count=64, size=128):
         all_ids = (asked + tokenizer.encode(line["answer"] + shape.END).ids)[:size + 1]
         ids[i, :len(all_ids)] = torch.tensor(all_ids)
         weights[i, len(asked) - 1:len(all_ids) - 1] = 1
-    return ids, weights, None
+    return ids.to(DEVICE), weights.to(DEVICE), None
 
 
 class Training:
-    def __init__(self, corpus, out, tokens):
+    def __init__(self, corpus, out, tokens, weights=None):
         self.rows, self.held_out, self.out = Rows(corpus), held_out_batch(corpus), out
         self.total = tokens // STEP_TOKENS
         torch.manual_seed(SEED)
-        self.model = Ember()
+        self.model = Ember().to(DEVICE)
+        if weights:
+            self.model.load_state_dict(torch.load(weights, weights_only=True, map_location=DEVICE)["average"])
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n]
         self.optimizers = [Muon(matrices, MATRIX_RATE),
@@ -154,7 +163,7 @@ class Training:
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=DEVICE)
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
@@ -179,15 +188,15 @@ class Training:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer, base in zip(self.optimizers, self.rates):
-            optimizer.param_groups[0]["lr"] = base * self.rate()
+            for group in optimizer.param_groups:
+                group["lr"] = base * self.rate()
             optimizer.step()
             optimizer.zero_grad()
         keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, weight in self.model.named_parameters():
-                self.average[name].lerp_(weight, 1 - keep)
+            torch._foreach_lerp_(list(self.average.values()), list(self.model.parameters()), 1 - keep)
         self.step += 1
-        return loss.item()
+        return loss.detach()
 
     def score(self):
         """The loss of the answers to held-out questions, with the averaged weights."""
@@ -208,7 +217,7 @@ class Training:
                 now = time.process_time()
                 self.seconds, began = self.seconds + now - began, now
                 held_out = f"{self.score():.4f}" if self.step % SCORE_STEPS == 0 else ""
-                self.log.append([self.step, self.step * STEP_TOKENS, f"{sum(losses) / len(losses):.4f}", held_out, round(self.seconds)])
+                self.log.append([self.step, self.step * STEP_TOKENS, f"{sum(losses).item() / len(losses):.4f}", held_out, round(self.seconds)])
                 print(*self.log[-1], time.strftime("%H:%M:%S"), flush=True)
                 losses = []
             if time.time() - saved > CHECKPOINT_SECONDS:
@@ -222,10 +231,11 @@ def main():
     parser.add_argument("corpus", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tokens", type=int, default=4_000_000, help="to train on, all in all")
+    parser.add_argument("--weights", type=Path, help="checkpoint to begin from")
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     args.out.mkdir(parents=True, exist_ok=True)
-    Training(args.corpus, args.out, args.tokens).run()
+    Training(args.corpus, args.out, args.tokens, args.weights).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ struct Row {
   bool needs_avx512 = false;                // of the processor, whatever the table uses
   uint32_t direct_rows, direct_float_rows;  // of integer layouts, of floats
   uint32_t fetch_rows, fetch_float_rows, fetch_steps;
-  uint32_t tile_rows;                       // as in LayoutChoices
+  uint32_t tile_rows, tile_super_rows;      // as in LayoutChoices: of flat blocks, of super-blocks
 };
 
 constexpr uint32_t kNever = UINT32_MAX;
@@ -28,22 +28,29 @@ constexpr uint32_t kNever = UINT32_MAX;
 // AMD without: on Zen 3, generating with a 0.6B model, two threads, asking from one row on made it 12 to 25 % faster (Q4_K_M, Q4_0,
 // Q5_K_M, Q6_K, MXFP4, IQ4_XS; Q8_0 about the same) one step ahead, and 8 to 19 % two ahead; eight and sixteen rows cared little.
 // Intel: on Sapphire Rapids one row reads at two thirds of its rate without asking, since streams of one thread end at every page;
-// measured when a step was asked for at once, and rows were not. AMX: an estimate, not measured: a product of tiles takes as long for
-// one row as for sixteen.
+// measured when a step was asked for at once, and rows were not. AMX, there too, in one run of a disturbed host, GOP/s: sixteen rows by
+// tiles 313 (Q8_0) and 397 (Q4_0), eight by vectors 249 and 367; of super-blocks, which are split into digits before, 272 (IQ4_XS), 260
+// (Q4_K) and 245 (Q6_K) beside 344, 367 and 270, and 64 rows by tiles 470, 462 and 465. Row counts between were not measured.
 constexpr Row kRows[] = {
     {.isa = "amx", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24,
-     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 12},
+     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 12, .tile_super_rows = 32},
     {.isa = "avx512", .maker = CpuMaker::kAmd, .direct_rows = kNever, .direct_float_rows = 24,
-     .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0},
+     .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0, .tile_super_rows = 0},
     {.isa = "avx512", .maker = CpuMaker::kOther, .direct_rows = 8, .direct_float_rows = 24,
-     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0},
+     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0, .tile_super_rows = 0},
     {.isa = "", .maker = CpuMaker::kAmd, .needs_avx512 = true, .direct_rows = 12, .direct_float_rows = 3,
-     .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0},
+     .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0, .tile_super_rows = 0},
     {.isa = "", .maker = CpuMaker::kAmd, .direct_rows = 12, .direct_float_rows = 3,
-     .fetch_rows = 1, .fetch_float_rows = kNever, .fetch_steps = 1, .tile_rows = 0},
+     .fetch_rows = 1, .fetch_float_rows = kNever, .fetch_steps = 1, .tile_rows = 0, .tile_super_rows = 0},
     {.isa = "", .maker = CpuMaker::kOther, .direct_rows = 3, .direct_float_rows = 3,
-     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0},
+     .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0, .tile_super_rows = 0},
 };
+
+template <class L>
+consteval bool is_super() {
+  if constexpr (requires { L::kTwoLevels; }) return L::kTwoLevels;
+  else return false;
+}
 
 }  // namespace
 
@@ -55,7 +62,7 @@ ProductChoices product_choices(const KernelTable& kernels) {
   ProductChoices choices;
   const auto fill = [&]<class... L>(LayoutList<L...>) {
     choices = {LayoutChoices{.direct_rows = requires { L::kBits; } ? row->direct_rows : row->direct_float_rows,
-                             .tile_rows = row->tile_rows,
+                             .tile_rows = is_super<L>() ? row->tile_super_rows : row->tile_rows,
                              .fetch_rows = requires { L::kBits; } ? row->fetch_rows : row->fetch_float_rows,
                              .fetch_steps = row->fetch_steps}...};
   };

@@ -17,30 +17,36 @@ constexpr uint32_t kStepInputs = 256;  // inputs that kernels take at a time; th
 // rows reads consecutive records at fixed distances, whatever the width of the matrix, and distances that are no power of two
 // do not compete for the same cache sets.
 //
-// In 8 bits: x = scale * code, codes -127..127, one scale per 32 inputs (flat layouts) or one per step (super-blocks; scales[0]).
-// Sums of codes carry zeros and minimums.
-struct QuantizedStep {
+// In 8 bits: x = scale * code, codes -127..127, one scale per 32 inputs (flat layouts) or one per step (super-blocks).
+// Sums of codes carry zeros and minimums. Records are whole lines: a tile of AMX reads two for each row that crosses one.
+struct alignas(64) QuantizedStep {
   int8_t codes[kStepInputs];
-  float scales[8];
-  int16_t sums32[8];   // of 32 codes
   int16_t sums16[16];  // of 16 codes
+  union {
+    float scales[8];
+    struct {
+      int16_t sums32[8];  // of 32 codes
+      float scale;
+    } whole;              // of a step with one scale
+  };
 };
-static_assert(sizeof(QuantizedStep) == 336);
+static_assert(sizeof(QuantizedStep) == 320);
 
-struct FloatStep {
+struct alignas(64) FloatStep {
   float values[kStepInputs];
   float gap[16];
 };
 
 // Rounded to bf16: each within 2^-8 of itself. 0 past the end of a row.
-struct Bf16Step {
+struct alignas(64) Bf16Step {
   Bf16 values[kStepInputs];
   Bf16 gap[32];
 };
 
-// One panel times some rows of activations: out (rows, 16). Tiles of AMX read whole sixteens of rows: records past the last row
-// exist (kSpareRecords), whatever they hold.
+// One panel times some rows of activations: out (rows, 16). Tiles of AMX read and write whole sixteens of rows: records past the
+// last row exist (kSpareRecords), and so does room for sums, whatever they hold.
 constexpr uint32_t kRowsAtOnce = 96;  // at most; their quantized records of a step fill a first-level cache
+constexpr uint32_t kTileRowsAtOnce = 256;  // by tiles: weights are taken apart once for all of them
 constexpr uint32_t kSpareRecords = 31;
 struct PanelProduct {
   const std::byte* panel;
@@ -56,12 +62,16 @@ struct PanelProduct {
   bool unpack;             // a step's weights are unpacked in memory once for all rows, not in registers for every tile of rows
   uint32_t fetch_steps;    // without unpack: weights asked for so many steps ahead; 0: the processor foresees them better
   float* out;
+  const std::byte* second = nullptr;  // by tiles: another panel of the same layout, which shares what is read of the rows
+  float* second_out = nullptr;
 };
 
 using ProductFn = void(const PanelProduct&);
 struct ProductTable {
   ProductFn* of[Layouts::kCount];        // [place in Layouts]; in a table that varies another one: null where that one's serve
-  ProductFn* by_tiles[Layouts::kCount];  // the same products, bit for bit, for many rows; null where there are none
+  // The same products, bit for bit, for many rows and two panels; null where there are none. The same function as `of`'s where
+  // only tiles give these bits.
+  ProductFn* by_tiles[Layouts::kCount];
 
   // Where bf16 panels read activations rounded to bf16: one row into its records. Null where they read floats.
   void (*round_bf16)(const float* x, uint32_t columns, Bf16Step* first, size_t step_stride);

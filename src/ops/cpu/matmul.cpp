@@ -10,6 +10,10 @@ namespace {
 
 // Panels of one chunk stay in the second-level cache while all rows pass over them.
 constexpr size_t kChunkBytes = 256 << 10;
+// Of activations, by tiles: they stay in the second-level cache while panels pass over them.
+constexpr size_t kTileRowsBytes = 1 << 20;
+// The sums of a run's panels; of a gated product's, two such.
+constexpr size_t kSums = size_t{std::max(kRowsAtOnce, 2 * kTileRowsAtOnce)} * kPanelRows;
 
 void deliver(const float* sums, float* out, uint32_t outputs, bool accumulate) {
   if (!accumulate && outputs == kPanelRows) {
@@ -26,7 +30,7 @@ void Multiplier::multiply(ConstMatrix x, const NormOptions* norm, std::span<cons
   bf16_.first = nullptr;
   by_32_.first = by_256_.first = nullptr;
   for (OfWorker& worker : of_worker_) {  // for all alike: who takes which chunk differs from step to step
-    worker.sums.at_least(2 * kRowsAtOnce * kPanelRows);
+    worker.sums.at_least(2 * kSums);
     worker.row.at_least(x.columns);
   }
   for (const Product& product : products) {
@@ -132,23 +136,39 @@ const std::byte* Multiplier::panel_of(const PackedWeight::Part& part, uint32_t c
   return reinterpret_cast<const std::byte*>(floats);
 }
 
+ProductFn* Multiplier::by_tiles(const Packer& packer, uint32_t rows) const {
+  const ProductTable& kernels = *workers_.kernels.products;
+  ProductFn* tiles = kernels.by_tiles[packer.layout];
+  return rows >= choices_[packer.layout].tile_rows || tiles == kernels.of[packer.layout] ? tiles : nullptr;
+}
+
+uint32_t Multiplier::rows_at_once(const Packer& packer, uint32_t columns, uint32_t rows) const {
+  if (by_tiles(packer, rows) == nullptr) return kRowsAtOnce;
+  const size_t of_row = (columns + kStepInputs - 1) / kStepInputs * (reads_bf16(packer) ? sizeof(Bf16Step) : sizeof(QuantizedStep));
+  return static_cast<uint32_t>(std::clamp<size_t>(kTileRowsBytes / of_row / 32 * 32, kRowsAtOnce, kTileRowsAtOnce));
+}
+
 // Where there are few rows, time is reading: all panels of the gate that the sums have room for are read in one run, then all
 // of up, for a thread that goes to and fro between the two reads slower.
 void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   const auto& [product, part, up, first_panel, end_panel] = chunk;
-  float* sums = worker.sums.at_least(2 * kRowsAtOnce * kPanelRows);
-  float* of_up = sums + kRowsAtOnce * kPanelRows;
-  for (uint32_t row = 0; row < product->rows; row += kRowsAtOnce) {
-    const uint32_t rows = std::min(kRowsAtOnce, product->rows - row), size = rows * kPanelRows;
-    const uint32_t together = up != nullptr ? kRowsAtOnce / rows : 1;
+  float* sums = worker.sums.at_least(2 * kSums);
+  float* of_up = sums + kSums;
+  const auto at_once_of = [&](const PackedWeight::Part& p) { return rows_at_once(*p.packer, x.columns, product->rows); };
+  const uint32_t at_once = up != nullptr ? std::min(at_once_of(*part), at_once_of(*up)) : at_once_of(*part);
+  for (uint32_t row = 0; row < product->rows; row += at_once) {
+    const uint32_t rows = std::min(at_once, product->rows - row);
+    const bool tiled = by_tiles(*part->packer, rows) != nullptr || (up != nullptr && by_tiles(*up->packer, rows) != nullptr);
+    const uint32_t room = (tiled ? (rows + 31) / 32 * 32 : rows) * kPanelRows;
+    const uint32_t together = std::max(tiled ? 2u : 1u, up != nullptr ? kRowsAtOnce * kPanelRows / room : 1u);
     for (uint32_t first = first_panel; first < end_panel; first += together) {
       const uint32_t count = std::min(together, end_panel - first);
-      for (uint32_t i = 0; i < count; ++i) multiply_panel(*product, *part, first + i, x, row, rows, worker, sums + i * size);
+      multiply_panels(*product, *part, first, count, x, row, rows, worker, sums, room);
       if (up != nullptr) {
-        for (uint32_t i = 0; i < count; ++i) multiply_panel(*product, *up, first + i, x, row, rows, worker, of_up + i * size);
-        workers_.kernels.gated(sums, of_up, sums, count * size, *product->gated);
+        multiply_panels(*product, *up, first, count, x, row, rows, worker, of_up, room);
+        workers_.kernels.gated(sums, of_up, sums, count * room, *product->gated);
       }
-      for (uint32_t i = 0; i < count; ++i) deliver_panel(*product, *part, first + i, row, rows, sums + i * size);
+      for (uint32_t i = 0; i < count; ++i) deliver_panel(*product, *part, first + i, row, rows, sums + i * room);
     }
   }
 }
@@ -160,17 +180,27 @@ void Multiplier::deliver_panel(const Product& product, const PackedWeight::Part&
     deliver(sums + r * kPanelRows, product.out.row(row + r) + part.first_row + first, outputs, product.accumulate);
 }
 
-void Multiplier::multiply_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, ConstMatrix x,
-                                uint32_t row, uint32_t rows, OfWorker& worker, float* sums) {
+void Multiplier::multiply_panels(const Product& product, const PackedWeight::Part& part, uint32_t first, uint32_t count, ConstMatrix x,
+                                 uint32_t row, uint32_t rows, OfWorker& worker, float* sums, uint32_t room) {
   const Packer& packer = *part.packer;
-  const ProductTable& kernels = *workers_.kernels.products;
   const LayoutChoices& choices = choices_[packer.layout];
-  PanelProduct task{.panel = panel_of(part, x.columns, panel, worker), .columns = x.columns, .zero = packer.zero,
-                    .table = packer.table, .floats = nullptr, .bf16 = nullptr, .quantized = nullptr, .step_stride = x.rows,
-                    .rows = rows, .unpack = rows > choices.direct_rows, .fetch_steps = rows >= choices.fetch_rows ? choices.fetch_steps : 0, .out = sums};
+  PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr, .bf16 = nullptr,
+                    .quantized = nullptr, .step_stride = x.rows, .rows = rows, .unpack = rows > choices.direct_rows,
+                    .fetch_steps = rows >= choices.fetch_rows ? choices.fetch_steps : 0, .out = nullptr};
   point(task, packer, product.first_row + row);
-  ProductFn* by_tiles = rows >= choices.tile_rows ? kernels.by_tiles[packer.layout] : nullptr;
-  (by_tiles != nullptr ? by_tiles : kernels.of[packer.layout])(task);
+  ProductFn* tiles = by_tiles(packer, rows);
+  for (uint32_t i = 0; i < count; i += task.second != nullptr ? 2 : 1) {
+    task.panel = panel_of(part, x.columns, first + i, worker);
+    task.out = sums + i * room;
+    const bool two = tiles != nullptr && i + 1 < count;
+    task.second = two ? part.panel(first + i + 1) : nullptr;
+    task.second_out = task.out + room;
+    (tiles != nullptr ? tiles : workers_.kernels.products->of[packer.layout])(task);
+    for (uint32_t p = i; p <= i + two; ++p) add_bias(product, part, first + p, rows, sums + p * room);
+  }
+}
+
+void Multiplier::add_bias(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t rows, float* sums) {
   if (product.bias == nullptr) return;
   const uint32_t first = part.first_row + panel * kPanelRows, outputs = std::min(kPanelRows, part.rows - panel * kPanelRows);
   for (uint32_t r = 0; r < rows; ++r)

@@ -38,7 +38,7 @@ class Multiplier {
     uint32_t first_panel, end_panel;
   };
   struct OfWorker {
-    Scratch<float> sums;     // two of (rows at once, 16)
+    Scratch<float> sums;     // two of kSums
     Scratch<float> decoded;  // a panel of a stored weight as floats: FloatBlock<float>
     Scratch<float> row;
   };
@@ -51,9 +51,13 @@ class Multiplier {
   void plan_chunks(std::span<const Product> products);
   void plan_chunks(const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up, size_t most_panels);
   void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
-  // Outputs of a panel for rows [row, row + rows) of the product, with its bias: sums (rows, 16).
-  void multiply_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, ConstMatrix x, uint32_t row,
-                      uint32_t rows, OfWorker& worker, float* sums);
+  // Tiles' kernel, where so many rows of the layout go through them.
+  ProductFn* by_tiles(const Packer& packer, uint32_t rows) const;
+  uint32_t rows_at_once(const Packer& packer, uint32_t columns, uint32_t rows) const;
+  // Outputs of `count` panels for rows [row, row + rows) of the product, with their bias: sums (rows, 16) each, `room` apart.
+  void multiply_panels(const Product& product, const PackedWeight::Part& part, uint32_t first, uint32_t count, ConstMatrix x,
+                       uint32_t row, uint32_t rows, OfWorker& worker, float* sums, uint32_t room);
+  static void add_bias(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t rows, float* sums);
   static void deliver_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row, uint32_t rows,
                             const float* sums);
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);

@@ -1,6 +1,7 @@
 #pragma once
 // What every operation of the CPU backend works with: the kernels, the threads, and scratch that grows and stays.
 #include <algorithm>
+#include <cstddef>
 #include <type_traits>
 #include <vector>
 
@@ -16,12 +17,16 @@ template <class T>
 class Scratch {
  public:
   T* at_least(size_t count) {
-    if (memory_.size() < count) memory_.resize(count);
-    return memory_.data();
+    const size_t lines = (count * sizeof(T) + sizeof(Line) - 1) / sizeof(Line);
+    if (lines_.size() < lines) lines_.resize(lines);
+    return reinterpret_cast<T*>(lines_.data());
   }
 
  private:
-  std::vector<T> memory_;
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<Line> lines_;
 };
 
 struct Workers {

@@ -82,12 +82,20 @@ union RowTerms {
   float shifts[16];                // [group]: x_scale * (sum of x codes), for flat blocks with minimums
 };
 
+// [group]: of the step's codes. Records with a scale for 32 codes have sums of 16 alone, to be added up in pairs.
+template <class S>
+HEARTH_ALWAYS_INLINE I code_sums(const QuantizedStep& x) {
+  if constexpr (S::kGroup == 16) return Simd::widen(x.sums16);
+  else if constexpr (S::kTwoLevels) return Simd::widen(x.whole.sums32);
+  else return Simd::dot_pairs(Simd::izero(), Simd::iload(reinterpret_cast<const std::byte*>(&x) + offsetof(QuantizedStep, sums16)), Simd::iset1(0x00010001));
+}
+
 template <class S>
 HEARTH_ALWAYS_INLINE void prepare_terms(int32_t zero, const QuantizedStep* x, unsigned rows, RowTerms* terms) {
   if constexpr (S::kShifts) return;
   const I factor = Simd::iset1(-zero);
   for (unsigned r = 0; r < rows; ++r) {
-    const I sums = Simd::widen(S::kGroup == 16 ? x[r].sums16 : x[r].sums32);
+    const I sums = code_sums<S>(x[r]);
     if constexpr (S::kStarts) Simd::istore(terms[r].starts, Simd::imul(sums, factor));
     else Simd::store(terms[r].shifts, Simd::mul(Simd::load_partial(x[r].scales, 8), Simd::to_float(sums)));
   }
@@ -260,7 +268,7 @@ template <class S>
 HEARTH_ALWAYS_INLINE void finish_step(const S& scheme, I total, int32_t zero, const QuantizedStep& x, float* out) {
   I shift = Simd::izero();  // sum over groups of sub_min (or sub_scale) * (sum of x codes)
   if constexpr (S::kShifts) {
-    const int16_t* x_sums = S::kGroup == 16 ? x.sums16 : x.sums32;
+    const int16_t* x_sums = S::kGroup == 16 ? x.sums16 : x.whole.sums32;
     HEARTH_UNROLL
     for (unsigned p = 0; p < S::kStepGroups / 2; ++p)
       shift = Simd::dot_pairs(shift, scheme.shift_pairs[p], Simd::broadcast4(x_sums + 2 * p));
@@ -268,7 +276,7 @@ HEARTH_ALWAYS_INLINE void finish_step(const S& scheme, I total, int32_t zero, co
   }
   F value = Simd::mul(Simd::to_float(total), scheme.scales[0]);
   if constexpr (S::kHasMin) value = Simd::fnma(Simd::to_float(shift), scheme.mins[0], value);
-  Simd::store(out, Simd::fma(value, Simd::set1(x.scales[0]), Simd::load(out)));
+  Simd::store(out, Simd::fma(value, Simd::set1(x.whole.scale), Simd::load(out)));
 }
 
 template <unsigned kRows, class S, class Source>

@@ -19,7 +19,7 @@ HEARTH_ALWAYS_INLINE void quantize_group(const float* x, uint32_t inputs, uint32
   F top = Simd::zero();
   for (uint32_t i = 0; i < inputs; i += 16) top = Simd::max(top, Simd::abs(Simd::load(x + i)));
   const float largest = Simd::largest(top);
-  out.scales[first / 32] = largest / 127;
+  (inputs == 32 ? out.scales[first / 32] : out.whole.scale) = largest / 127;
   const F inverse = Simd::set1(largest == 0 ? 0 : 127 / largest);
   for (uint32_t i = 0; i < inputs; i += 32) {
     const I low = Simd::to_int(Simd::mul(Simd::load(x + i), inverse));
@@ -29,7 +29,7 @@ HEARTH_ALWAYS_INLINE void quantize_group(const float* x, uint32_t inputs, uint32
     const int32_t low_sum = Simd::isum(low), high_sum = Simd::isum(high);
     out.sums16[(first + i) / 16] = static_cast<int16_t>(low_sum);
     out.sums16[(first + i) / 16 + 1] = static_cast<int16_t>(high_sum);
-    out.sums32[(first + i) / 32] = static_cast<int16_t>(low_sum + high_sum);
+    if (inputs != 32) out.whole.sums32[(first + i) / 32] = static_cast<int16_t>(low_sum + high_sum);
   }
 }
 

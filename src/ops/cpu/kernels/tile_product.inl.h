@@ -2,52 +2,81 @@
 // bit for bit: integer sums are exact however they are formed, and the float steps are the same.
 //   flat:   each group's sums are one product of tiles only as deep as the group
 //   super:  sub_scale * code = 64 * high + low, digits that fit 8 bits: full-depth products sum a whole step of each digit
-// Activations go in by sixteen rows. Records past the last row exist; what they give is not looked at.
+// Tiles and vectors work at the same time: while tiles multiply a block of rows, vectors finish the sums of the block before.
+// Rows go in by sixteens. Records past the last row exist, and so do sums; what they hold is not looked at.
 
 constexpr unsigned kTileInputs = 64;
 
-// 32 rows' sums of a pair of tiles each, as stored.
+// Sixteen rows' sums of some tiles, as stored.
+template <unsigned kTiles>
 struct TileSums {
-  alignas(64) int32_t of[4][16][16];
+  alignas(64) int32_t of[kTiles][16][16];
 };
-HEARTH_ALWAYS_INLINE void store_sums(TileSums& sums, bool two) {
-  Tiles::template store<0>(sums.of[0], 64);
-  Tiles::template store<1>(sums.of[1], 64);
-  if (!two) return;
-  Tiles::template store<2>(sums.of[2], 64);
-  Tiles::template store<3>(sums.of[3], 64);
-}
 
 // --- flat blocks -----------------------------------------------------------------------------------------------------------
 
-// Group after group: tile 0 has the first sixteen rows' sums, tile 2 the others'.
+// Codes as tiles multiply them: signed, without their zero. What a table gives has lost it already.
+template <class L>
+HEARTH_ALWAYS_INLINE void unpack_signed(const PackedCodes<L>& source, unsigned units, int32_t zero, UnitCodes* codes) {
+  const I zeros = Simd::bytes1(zero);
+  for (unsigned u = 0; u < units; ++u) {
+    const auto unit = source.unit(u);
+    HEARTH_UNROLL
+    for (unsigned q = 0; q < 8; ++q)
+      Simd::istore(codes[u].quads[q], L::kCodes == Codes::kTable ? unit.quads[q] : Simd::sub8(unit.quads[q], zeros));
+  }
+}
+
+// Multiplies sixteen rows, x, and finishes the sixteen before them, group after group.
+template <bool kMultiplies, bool kFinishes, class S>
+HEARTH_ALWAYS_INLINE void flat_sixteen(const S& scheme, const UnitCodes* codes, unsigned groups, const QuantizedStep* x,
+                                       const RowTerms* terms, float* out, TileSums<S::kStepGroups>& sums) {
+  F acc[16];
+  if constexpr (kFinishes) {
+    HEARTH_UNROLL
+    for (unsigned r = 0; r < 16; ++r) acc[r] = Simd::load(out - 16 * 16 + 16 * r);
+  }
+  const auto group = [&]<int kTile>(unsigned g) HEARTH_LAMBDA {
+    const unsigned unit = g / S::kGroupsPerUnit, quad = g % S::kGroupsPerUnit * (S::kGroup / 4);
+    if constexpr (kMultiplies) {
+      Tiles::template zero<kTile>();
+      Tiles::template load<6 + kTile>(codes[unit].quads[quad], 64);
+      Tiles::template load<4 + kTile>(x[0].codes + g * S::kGroup, sizeof(QuantizedStep));
+      Tiles::template dot_signed<kTile, 4 + kTile, 6 + kTile>();
+    }
+    if constexpr (kFinishes) {
+      const F scale = scheme.scales[g];
+      HEARTH_UNROLL
+      for (unsigned r = 0; r < 16; ++r) {
+        const F sum = Simd::to_float(Simd::iload(sums.of[g][r]));
+        acc[r] = Simd::fma(sum, Simd::mul(scale, Simd::set1((x - 16)[r].scales[unit])), acc[r]);
+        if constexpr (S::kHasMin) acc[r] = Simd::fnma(scheme.mins[g], Simd::set1((terms - 16)[r].shifts[g]), acc[r]);
+      }
+    }
+    if constexpr (kMultiplies) Tiles::template store<kTile>(sums.of[g], 64);
+  };
+  for (unsigned g = 0; g < groups; g += 2) {
+    group.template operator()<0>(g);
+    if (g + 1 < groups) group.template operator()<1>(g + 1);
+  }
+  if constexpr (kFinishes) {
+    HEARTH_UNROLL
+    for (unsigned r = 0; r < 16; ++r) Simd::store(out - 16 * 16 + 16 * r, acc[r]);
+  }
+}
+
 template <class S>
 HEARTH_ALWAYS_INLINE void flat_rows(const S& scheme, const UnitCodes* codes, unsigned units, const QuantizedStep* x,
                                     const RowTerms* terms, unsigned rows, float* out) {
-  const bool two = rows > 16;
-  TileSums sums;
-  for (unsigned group = 0; group < units * S::kGroupsPerUnit; ++group) {
-    const unsigned unit = group / S::kGroupsPerUnit, quad = group % S::kGroupsPerUnit * (S::kGroup / 4);
-    Tiles::template zero<0>();
-    Tiles::template zero<2>();
-    Tiles::template load<6>(codes[unit].quads[quad], 64);
-    Tiles::template load<4>(x[0].codes + group * S::kGroup, sizeof(QuantizedStep));
-    Tiles::template dot_unsigned<0, 4, 6>();
-    if (two) {
-      Tiles::template load<5>(x[16].codes + group * S::kGroup, sizeof(QuantizedStep));
-      Tiles::template dot_unsigned<2, 5, 6>();
-      Tiles::template store<2>(sums.of[2], 64);
-    }
-    Tiles::template store<0>(sums.of[0], 64);
-    const F scale = scheme.scales[group];
-    for (unsigned r = 0; r < rows; ++r) {
-      I sum = Simd::iload(sums.of[r / 16 * 2][r % 16]);
-      if constexpr (S::kStarts) sum = Simd::iadd(sum, Simd::broadcast4(terms[r].starts + group));
-      F acc = Simd::fma(Simd::to_float(sum), Simd::mul(scale, Simd::set1(x[r].scales[unit])), Simd::load(out + 16 * r));
-      if constexpr (S::kHasMin) acc = Simd::fnma(scheme.mins[group], Simd::set1(terms[r].shifts[group]), acc);
-      Simd::store(out + 16 * r, acc);
-    }
+  constexpr unsigned kTerms = S::kHasMin ? 16 : 0;  // only minimums have terms
+  const unsigned groups = units * S::kGroupsPerUnit;
+  TileSums<S::kStepGroups> sums;
+  flat_sixteen<true, false>(scheme, codes, groups, x, terms, out, sums);
+  for (unsigned row = 16; row < rows; row += 16) {
+    x += 16, terms += kTerms, out += 16 * 16;
+    flat_sixteen<true, true>(scheme, codes, groups, x, terms, out, sums);
   }
+  flat_sixteen<false, true>(scheme, codes, groups, x + 16, terms + kTerms, out + 16 * 16, sums);
 }
 
 // --- super-blocks ----------------------------------------------------------------------------------------------------------
@@ -78,99 +107,181 @@ HEARTH_ALWAYS_INLINE void split_digits(const L& block, const PackedCodes<L>& sou
   }
 }
 
-// Tiles 0 and 1: the first sixteen rows' sums of high and low digits; 2 and 3: the others'.
-template <class S>
-HEARTH_ALWAYS_INLINE void super_rows(const S& scheme, const Digits& digits, const QuantizedStep* x, unsigned rows, float* out) {
-  const bool two = rows > 16;
-  Tiles::template zero<0>();
-  Tiles::template zero<1>();
-  Tiles::template zero<2>();
-  Tiles::template zero<3>();
-  for (unsigned t = 0; t < kStepInputs / kTileInputs; ++t) {
-    Tiles::template load<4>(x[0].codes + t * kTileInputs, sizeof(QuantizedStep));
-    Tiles::template load<6>(digits.high[t], 64);
-    Tiles::template dot_signed<0, 4, 6>();
-    Tiles::template load<7>(digits.low[t], 64);
-    Tiles::template dot_signed<1, 4, 7>();
-    if (!two) continue;
-    Tiles::template load<5>(x[16].codes + t * kTileInputs, sizeof(QuantizedStep));
-    Tiles::template dot_signed<2, 5, 6>();
-    Tiles::template dot_signed<3, 5, 7>();
+// Multiplies 32 rows, x, or the first sixteen of them, and finishes `before` rows of the 32 before them. Tiles 0 and 1: the first
+// sixteen rows' sums of high and low digits; 2 and 3: the others'.
+template <bool kMultiplies, bool kFinishes, class S>
+HEARTH_ALWAYS_INLINE void super_block(const S& scheme, const Digits& digits, const QuantizedStep* x, bool two, unsigned before,
+                                      float* out, TileSums<4>& sums) {
+  constexpr unsigned kParts = kStepInputs / kTileInputs, kPartRows = 32 / kParts;
+  if constexpr (kMultiplies) {
+    Tiles::template zero<0>();
+    Tiles::template zero<1>();
+    Tiles::template zero<2>();
+    Tiles::template zero<3>();
   }
-  TileSums sums;
-  store_sums(sums, two);
-  for (unsigned r = 0; r < rows; ++r) {
-    const I high = Simd::iload(sums.of[r / 16 * 2][r % 16]), low = Simd::iload(sums.of[r / 16 * 2 + 1][r % 16]);
-    finish_step(scheme, Simd::iadd(Simd::imul(high, Simd::iset1(64)), low), 0, x[r], out + 16 * r);
+  for (unsigned t = 0; t < kParts; ++t) {
+    if constexpr (kMultiplies) {
+      Tiles::template load<4>(x[0].codes + t * kTileInputs, sizeof(QuantizedStep));
+      Tiles::template load<6>(digits.high[t], 64);
+      Tiles::template dot_signed<0, 4, 6>();
+      Tiles::template load<7>(digits.low[t], 64);
+      Tiles::template dot_signed<1, 4, 7>();
+      if (two) {
+        Tiles::template load<5>(x[16].codes + t * kTileInputs, sizeof(QuantizedStep));
+        Tiles::template dot_signed<2, 5, 6>();
+        Tiles::template dot_signed<3, 5, 7>();
+      }
+    }
+    if constexpr (kFinishes) {
+      for (unsigned r = t * kPartRows; r < least(before, (t + 1) * kPartRows); ++r) {
+        const I high = Simd::iload(sums.of[r / 16 * 2][r % 16]), low = Simd::iload(sums.of[r / 16 * 2 + 1][r % 16]);
+        finish_step(scheme, Simd::iadd(Simd::template shift32<6>(high), low), 0, (x - 32)[r], out - 16 * 32 + 16 * r);
+      }
+    }
+  }
+  if constexpr (kMultiplies) {
+    Tiles::template store<0>(sums.of[0], 64);
+    Tiles::template store<1>(sums.of[1], 64);
+    if (!two) return;
+    Tiles::template store<2>(sums.of[2], 64);
+    Tiles::template store<3>(sums.of[3], 64);
   }
 }
 
+template <class S>
+HEARTH_ALWAYS_INLINE void super_rows(const S& scheme, const Digits& digits, const QuantizedStep* x, unsigned rows, float* out) {
+  TileSums<4> sums;
+  super_block<true, false>(scheme, digits, x, rows > 16, 0, out, sums);
+  for (; rows > 32; rows -= 32) {
+    x += 32, out += 16 * 32;
+    super_block<true, true>(scheme, digits, x, rows > 32 + 16, 32, out, sums);
+  }
+  super_block<false, true>(scheme, digits, x + 32, false, rows, out + 16 * 32, sums);
+}
+
+// --- one panel -------------------------------------------------------------------------------------------------------------
+
 template <class L>
-void tile_product(const PanelProduct& p) {
+HEARTH_ALWAYS_INLINE void tile_panel(const PanelProduct& p, const std::byte* panel, float* out) {
   using S = SchemeFor<L>;
   constexpr size_t kStepBytes = sizeof(L) * (kStepInputs / L::kInputs);
-  const int32_t zero = p.zero;  // tiles multiply codes as they are stored
-  const I table = L::kCodes == Codes::kTable ? Simd::broadcast16(p.table) : Simd::izero();
+  I table = Simd::izero();
+  if constexpr (L::kCodes == Codes::kTable) {
+    table = Simd::broadcast16(p.table);
+    if constexpr (!L::kTwoLevels) table = Simd::sub8(table, Simd::bytes1(p.zero));
+  }
   S scheme;
   union {
     alignas(64) UnitCodes codes[kStepUnits];
     Digits digits;
   };
-  RowTerms terms[L::kTwoLevels ? 1 : kRowsAtOnce];
-  for (unsigned i = 0; i < 16 * p.rows; i += 16) Simd::store(p.out + i, Simd::zero());
+  RowTerms terms[!L::kTwoLevels && S::kHasMin ? kTileRowsAtOnce : 1];
+  for (unsigned r = 0; r < p.rows; r += 16)
+    for (unsigned i = 0; i < 16; ++i) Simd::store(out + 16 * (r + i), Simd::zero());
   const QuantizedStep* x = p.quantized;
-  const std::byte* step = p.panel;
-  Tiles::configure(L::kTwoLevels ? 16 : L::kGroup / 4);
+  const std::byte* step = panel;
   for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride, step += kStepBytes) {
     const unsigned units = least(kStepUnits, (p.columns - input) / kUnitInputs);
     const PackedCodes<L> source(step, units, table, nullptr);
     read_scales<L>(step, units, scheme);
     fetch<kStepBytes>(step + kStepBytes);
     if constexpr (L::kTwoLevels) {
-      split_digits(*reinterpret_cast<const L*>(step), source, zero, digits);
-      for (unsigned r = 0; r < p.rows; r += 32) super_rows(scheme, digits, x + r, least(32, p.rows - r), p.out + 16 * r);
+      split_digits(*reinterpret_cast<const L*>(step), source, p.zero, digits);
+      super_rows(scheme, digits, x, p.rows, out);
     } else {
-      prepare_terms<S>(zero, x, p.rows, terms);
-      unpack<L>(source, units, codes);
-      for (unsigned r = 0; r < p.rows; r += 32)
-        flat_rows(scheme, codes, units, x + r, terms + r, least(32, p.rows - r), p.out + 16 * r);
+      if constexpr (S::kHasMin) prepare_terms<S>(p.zero, x, p.rows, terms);
+      unpack_signed<L>(source, units, p.zero, codes);
+      flat_rows(scheme, codes, units, x, terms, p.rows, out);
     }
   }
+}
+
+template <class L>
+void tile_product(const PanelProduct& p) {
+  Tiles::configure(L::kTwoLevels ? 16 : L::kGroup / 4);
+  tile_panel<L>(p, p.panel, p.out);
+  if (p.second != nullptr) tile_panel<L>(p, p.second, p.second_out);
   Tiles::release();
 }
 
 // --- bf16 panels: any number of rows ---------------------------------------------------------------------------------------
 
-// Sums stay in tiles 0 (sixteen rows) and 2 (sixteen more) over all inputs. A panel's last pairs go through a copy: what follows
-// the panel may be no number.
-template <class = void>
-void bf16_tile_product(const PanelProduct& p) {
-  constexpr unsigned kPairs = 16;  // of one tile
-  const auto* weights = reinterpret_cast<const Bf16Pair*>(p.panel);
-  const unsigned pairs = (p.columns + 1) / 2;
-  alignas(64) Bf16Pair last[kPairs] = {};
-  const unsigned whole = pairs / kPairs * kPairs;
-  for (unsigned i = whole; i < pairs; ++i) Simd::istore(last + i - whole, Simd::iload(weights + i));
-  Tiles::configure(kPairs);
-  for (unsigned row = 0; row < p.rows; row += 32) {
-    const unsigned rows = least(32, p.rows - row);
+// The pairs of one tile, at `pairs`; a panel's last ones in a copy filled up with 0, for what follows the panel may be no number.
+constexpr unsigned kTilePairs = 16;
+struct Bf16Panel {
+  const Bf16Pair* weights;
+  unsigned whole;  // pairs in whole tiles
+  alignas(64) Bf16Pair last[kTilePairs] = {};
+
+  HEARTH_ALWAYS_INLINE Bf16Panel(const std::byte* panel, unsigned pairs)
+      : weights(reinterpret_cast<const Bf16Pair*>(panel)), whole(pairs / kTilePairs * kTilePairs) {
+    for (unsigned i = whole; i < pairs; ++i) Simd::istore(last + i - whole, Simd::iload(weights + i));
+  }
+  HEARTH_ALWAYS_INLINE const Bf16Pair* tile(unsigned pair) const { return pair < whole ? weights + pair : last; }
+};
+
+// 32 rows, or the first sixteen of them, times one panel or two: pairs [begin, end). Sums continue those in memory, unless at 0.
+template <bool kTwoPanels>
+HEARTH_ALWAYS_INLINE void bf16_block(const PanelProduct& p, const Bf16Panel& first, const Bf16Panel& second, unsigned row, unsigned begin,
+                                     unsigned end, size_t fetch_bytes) {
+  const bool two = p.rows - row > 16;
+  float *out = p.out + 16 * row, *second_out = p.second_out + 16 * row;
+  if (begin == 0) {
     Tiles::template zero<0>();
+    Tiles::template zero<1>();
     Tiles::template zero<2>();
-    for (unsigned i = 0; i < pairs; i += kPairs) {
-      const Bf16Step* x = p.bf16 + 2 * i / kStepInputs * p.step_stride + row;
-      const unsigned at = 2 * i % kStepInputs;
-      __builtin_prefetch(weights + i + 4 * kPairs);
-      Tiles::template load<6>(i < whole ? weights + i : last, 64);
-      Tiles::template load<4>(x[0].values + at, sizeof(Bf16Step));
-      Tiles::template dot_bf16<0, 4, 6>();
-      if (rows <= 16) continue;
+    Tiles::template zero<3>();
+  } else {
+    Tiles::template load<0>(out, 64);
+    if (two) Tiles::template load<2>(out + 16 * 16, 64);
+    if constexpr (kTwoPanels) {
+      Tiles::template load<1>(second_out, 64);
+      if (two) Tiles::template load<3>(second_out + 16 * 16, 64);
+    }
+  }
+  for (unsigned i = begin; i < end; i += kTilePairs) {
+    const Bf16Step* x = p.bf16 + 2 * i / kStepInputs * p.step_stride + row;
+    const unsigned at = 2 * i % kStepInputs;
+    if (fetch_bytes != 0) {
+      fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(first.weights + i) + fetch_bytes);
+      if constexpr (kTwoPanels) fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(second.weights + i) + fetch_bytes);
+    }
+    Tiles::template load<6>(first.tile(i), 64);
+    Tiles::template load<4>(x[0].values + at, sizeof(Bf16Step));
+    Tiles::template dot_bf16<0, 4, 6>();
+    if (two) {
       Tiles::template load<5>(x[16].values + at, sizeof(Bf16Step));
       Tiles::template dot_bf16<2, 5, 6>();
     }
-    TileSums sums;
-    store_sums(sums, rows > 16);
-    for (unsigned r = 0; r < rows; ++r) Simd::istore(p.out + 16 * (row + r), Simd::iload(sums.of[r / 16 * 2][r % 16]));
+    if constexpr (kTwoPanels) {
+      Tiles::template load<7>(second.tile(i), 64);
+      Tiles::template dot_bf16<1, 4, 7>();
+      if (two) Tiles::template dot_bf16<3, 5, 7>();
+    }
   }
+  Tiles::template store<0>(out, 64);
+  if (two) Tiles::template store<2>(out + 16 * 16, 64);
+  if constexpr (kTwoPanels) {
+    Tiles::template store<1>(second_out, 64);
+    if (two) Tiles::template store<3>(second_out + 16 * 16, 64);
+  }
+}
+
+// Few rows pass over all inputs at once, where time is reading; many take a step of weights that stays in the first-level cache.
+template <bool kTwoPanels>
+HEARTH_ALWAYS_INLINE void bf16_panels(const PanelProduct& p) {
+  const unsigned pairs = (p.columns + 1) / 2, at_once = p.rows <= 32 ? pairs : kStepInputs / 2;
+  const Bf16Panel first(p.panel, pairs), second(kTwoPanels ? p.second : p.panel, kTwoPanels ? pairs : 0);
+  for (unsigned begin = 0; begin < pairs; begin += at_once)
+    for (unsigned row = 0; row < p.rows; row += 32)
+      bf16_block<kTwoPanels>(p, first, second, row, begin, least(pairs, begin + at_once), row == 0 ? p.fetch_steps * kStepInputs * 32 : 0);
+}
+
+template <class = void>
+void bf16_tile_product(const PanelProduct& p) {
+  Tiles::configure(kTilePairs);
+  if (p.second != nullptr) bf16_panels<true>(p);
+  else bf16_panels<false>(p);
   Tiles::release();
 }
 
@@ -186,7 +297,7 @@ struct TileProductOf<FloatBlock<V>> {
 };
 template <>
 struct TileProductOf<Bf16Pair> {
-  static constexpr ProductFn *kOf = &bf16_tile_product<>, *kByTiles = nullptr;
+  static constexpr ProductFn *kOf = &bf16_tile_product<>, *kByTiles = kOf;
 };
 
 template <class... L>

@@ -15,6 +15,9 @@ namespace modelled {
 using Simd = scalar::Simd;
 using Tiles = ModelTiles;
 
+#undef HEARTH_UNROLL
+#define HEARTH_UNROLL  // loops over lanes within unrolled loops take minutes to compile
+
 #include "ops/cpu/kernels/codes.inl.h"
 #include "ops/cpu/kernels/integer_product.inl.h"
 #include "ops/cpu/kernels/tile_product.inl.h"
@@ -49,23 +52,35 @@ struct Case {
   Buffer panel;
 };
 
+size_t room(uint32_t rows) { return (rows + 31) / 32 * 32 * kPanelRows; }
+
 TEST(TileProduct, IntegerPanelsHaveTheBitsOfKernelsWithoutTiles) {
   size_t cases = 0;
   for (const quant::Format& format : quant::formats())
-    for (const uint32_t rows : {1u, 15u, 16u, 17u, 32u, 33u, 96u}) {
+    for (const uint32_t rows : {1u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 49u, 96u, kTileRowsAtOnce}) {
       const Packer& packer = packer_of(format);
-      if (kByTiles.by_tiles[packer.layout] == nullptr || packer.stored) continue;
+      if (packer.activation_group == 0 || kByTiles.by_tiles[packer.layout] == nullptr || packer.stored) continue;
       const Case c(format, rows, columns_for(format, format.block_values >= 256 ? 2 : 9));
       auto records = c.records<QuantizedStep>();
       for (uint32_t r = 0; r < rows; ++r)
         kScalar.quantize(&c.x[size_t{r} * c.weight.columns], c.weight.columns, packer.activation_group, &records[r], rows);
-      std::vector<float> got(rows * 16), wanted(rows * 16);
+      std::vector<float> got(room(rows)), second(room(rows)), wanted(rows * 16);
       PanelProduct task = c.task(got);
       task.quantized = records.data();
+      task.second = task.panel;
+      task.second_out = second.data();
       kByTiles.by_tiles[packer.layout](task);
       task.out = wanted.data();
-      kScalar.products->of[packer.layout](task);
-      expect_same_bits(got, wanted, std::string(format.name) + " rows " + std::to_string(rows));
+      task.second = nullptr;
+      for (unsigned row = 0; row < rows; row += kRowsAtOnce) {
+        task.rows = std::min(kRowsAtOnce, rows - row);
+        task.quantized = records.data() + row;
+        task.out = wanted.data() + 16 * row;
+        kScalar.products->of[packer.layout](task);
+      }
+      const std::string what = std::string(format.name) + " rows " + std::to_string(rows);
+      expect_same_bits({got.begin(), got.begin() + rows * 16}, wanted, what);
+      expect_same_bits({second.begin(), second.begin() + rows * 16}, wanted, what + ", second panel");
       ++cases;
     }
   EXPECT_GT(cases, 100u);
@@ -75,7 +90,7 @@ TEST(TileProduct, IntegerPanelsHaveTheBitsOfKernelsWithoutTiles) {
 TEST(TileProduct, Bf16PanelsNearTheSumsInDoubleAndTheSameAlone) {
   const quant::Format& format = *quant::find_format("bf16");
   for (const uint32_t columns : {1u, 31u, 64u, 345u, 512u}) {
-    constexpr uint32_t kRows = 35;
+    constexpr uint32_t kRows = 83;
     const Case c(format, kRows, columns);
     auto records = c.records<Bf16Step>();
     for (uint32_t r = 0; r < kRows; ++r)
@@ -83,16 +98,20 @@ TEST(TileProduct, Bf16PanelsNearTheSumsInDoubleAndTheSameAlone) {
         const float x = c.x[size_t{r} * columns + i];
         records[i / kStepInputs * kRows + r].values[i % kStepInputs] = Bf16::from(x);
       }
-    std::vector<float> together(kRows * 16), alone(16);
+    std::vector<float> together(room(kRows)), second(room(kRows)), alone(room(1));
     PanelProduct task = c.task(together);
     task.bf16 = records.data();
+    task.second = task.panel;
+    task.second_out = second.data();
     kByTiles.of[c.packer.layout](task);
+    task.second = nullptr;
+    expect_same_bits({second.begin(), second.begin() + kRows * 16}, {together.begin(), together.begin() + kRows * 16}, "second panel");
     for (uint32_t r = 0; r < kRows; ++r) {
       task.rows = 1;
       task.bf16 = records.data() + r;
       task.out = alone.data();
       kByTiles.of[c.packer.layout](task);
-      expect_same_bits(alone, {&together[r * 16], &together[r * 16] + 16}, "row " + std::to_string(r));
+      expect_same_bits({alone.begin(), alone.begin() + 16}, {&together[r * 16], &together[r * 16] + 16}, "row " + std::to_string(r));
       for (uint32_t o = 0; o < 16; ++o) {
         double sum = 0, size = 0;
         for (uint32_t i = 0; i < columns; ++i) {

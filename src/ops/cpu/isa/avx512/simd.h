@@ -153,6 +153,11 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE I dot7(I sum, I codes, I x) { return _mm512_dpbusd_epi32(sum, codes, x); }
   static HEARTH_ALWAYS_INLINE I dot8(I sum, I codes, I x) { return _mm512_dpbusd_epi32(sum, codes, x); }
   static HEARTH_ALWAYS_INLINE I dot_pairs(I sum, I a, I b) { return _mm512_dpwssd_epi32(sum, a, b); }
+  static HEARTH_ALWAYS_INLINE I sub8(I a, I b) { return _mm512_sub_epi8(a, b); }
+  template <int kBits>
+  static HEARTH_ALWAYS_INLINE I shift32(I v) {
+    return _mm512_slli_epi32(v, kBits);
+  }
   static HEARTH_ALWAYS_INLINE I sub16(I a, I b) { return _mm512_sub_epi16(a, b); }
   static HEARTH_ALWAYS_INLINE I mul16(I a, I b) { return _mm512_mullo_epi16(a, b); }
   template <int kBits>

@@ -228,6 +228,17 @@ struct Simd {
     for (int i = 0; i < 32; ++i) p[i] = static_cast<int16_t>(lane(p[i], q[i]));
     return iload(p);
   }
+  static HEARTH_ALWAYS_INLINE I sub8(I a, I b) {
+    uint8_t p[64], q[64];
+    std::memcpy(p, &a, 64);
+    std::memcpy(q, &b, 64);
+    for (int i = 0; i < 64; ++i) p[i] = static_cast<uint8_t>(p[i] - q[i]);
+    return iload(p);
+  }
+  template <int kBits>
+  static HEARTH_ALWAYS_INLINE I shift32(I v) {
+    return ints([&](int i) { return static_cast<int32_t>(static_cast<uint32_t>(v.v[i]) << kBits); });
+  }
   static HEARTH_ALWAYS_INLINE I sub16(I a, I b) {
     return words(a, b, [](int x, int y) { return x - y; });
   }
