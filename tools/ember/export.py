@@ -2,10 +2,10 @@
 """Makes model files of a checkpoint: GGUF in any format the gguf package encodes, and a Hugging Face folder in BF16.
 
 Run:  export.py CORPUS CHECKPOINT OUT [FORMAT...]      Needs torch, numpy, gguf and safetensors. Formats: Q8_0 (default), F32, BF16, Q4_0, ...
+CHECKPOINT may be a mixture of a training and one that went on from it, in shares: A/checkpoint.pt@0.75,B/checkpoint.pt@0.25
 Writes OUT/ember-FORMAT.gguf for each and OUT/ember/ (config.json, model.safetensors, tokenizer.json, ...).
 """
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -98,15 +98,38 @@ def write_folder(folder, weights, tokenizer):
     write("tokenizer.json", content)
 
 
+def read_weights(checkpoints):
+    """Weights in BF16, so that every container holds the same numbers, and the folders of the trainings."""
+    total, folders = {}, []
+    for part in checkpoints.split(","):
+        path, _, share = part.partition("@")
+        for name, weight in torch.load(path, weights_only=True, map_location="cpu")["average"].items():
+            total[name] = total.get(name, 0) + float(share or 1) * weight
+        folders.append(Path(path).parent)
+    return {name: weight.to(torch.bfloat16) for name, weight in total.items()}, folders
+
+
+def joined_logs(folders):
+    """The trainings' logs as one, each going on where the one before ended."""
+    lines, step, tokens = [], 0, 0
+    for folder in folders:
+        head, *rows = (folder / "log.csv").read_text().splitlines()
+        for row in rows:
+            of_step, of_tokens, *rest = row.split(",")
+            lines.append(",".join([str(step + int(of_step)), str(tokens + int(of_tokens)), *rest]))
+        step, tokens = (int(v) for v in lines[-1].split(",")[:2])
+    return "\n".join([head, *lines]) + "\n"
+
+
 def main():
     corpus, checkpoint, out, *formats = sys.argv[1:]
-    state, out, tokenizer = torch.load(checkpoint, weights_only=True, map_location="cpu"), Path(out), Path(corpus) / "tokenizer.json"
-    weights = {n: w.to(torch.bfloat16) for n, w in state["average"].items()}  # every container holds the same numbers
+    weights, folders = read_weights(checkpoint)
+    out, tokenizer = Path(out), Path(corpus) / "tokenizer.json"
     write_folder(out / "ember", weights, tokenizer)
-    shutil.copy(Path(checkpoint).parent / "log.csv", out / "log.csv")
+    (out / "log.csv").write_text(joined_logs(folders))
     for kind in formats or ["Q8_0"]:
         write_gguf(out / f"ember-{kind}.gguf", weights, kind, tokenizer)
-        print(f"{out / f'ember-{kind}.gguf'}: {(out / f'ember-{kind}.gguf').stat().st_size} bytes, step {state['step']}")
+        print(f"{out / f'ember-{kind}.gguf'}: {(out / f'ember-{kind}.gguf').stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -82,6 +82,9 @@ def score_questions(server, corpus, count, show):
         wrong = [(line, a) for line, (a, _) in zip(chosen, answers) if not any(names(a, place) for place in line["expected"])]
         shares[of_set] = 1 - len(wrong) / len(chosen)
         print(f"{of_set}: {len(chosen) - len(wrong)} of {len(chosen)} right, {100 * shares[of_set]:.1f} %")
+        if "answer" in chosen[0]:
+            true = sum(a.strip() == line["answer"] for line, (a, _) in zip(chosen, answers))
+            print(f"  {true} of them answered word for word as documented")
         for line, answer in wrong[:show]:
             print(f"  {line['question']}\n    {answer[:100]}\n    expected {' or '.join(line['expected'])}")
     return shares

@@ -15,6 +15,13 @@ HEARTH_ALWAYS_INLINE F odd_input(const FloatBlock<V>* weights, unsigned i) { ret
 HEARTH_ALWAYS_INLINE F even_input(const Bf16Pair* weights, unsigned i) { return Simd::bf16_even(Simd::iload(weights + i / 2)); }
 HEARTH_ALWAYS_INLINE F odd_input(const Bf16Pair* weights, unsigned i) { return Simd::bf16_odd(Simd::iload(weights + i / 2)); }
 
+// Asks for a line of each of the rows that come next: a row's step is too short for the processor to foresee the one after it.
+template <unsigned kRows>
+HEARTH_ALWAYS_INLINE void fetch_line(const FloatStep* next, unsigned i) {
+  HEARTH_UNROLL
+  for (unsigned r = 0; r < kRows; ++r) __builtin_prefetch(next[r].values + i);
+}
+
 template <unsigned kRows, class L>
 HEARTH_ALWAYS_INLINE void float_step(const L* weights, unsigned inputs, const FloatStep* x, TwoSums* sums) {
   F even[kRows], odd[kRows];
@@ -22,6 +29,7 @@ HEARTH_ALWAYS_INLINE void float_step(const L* weights, unsigned inputs, const Fl
   for (unsigned r = 0; r < kRows; ++r) even[r] = sums[r].even, odd[r] = sums[r].odd;
   unsigned i = 0;
   for (; i + 1 < inputs; i += 2) {
+    if (i % 16 == 0) fetch_line<kRows>(x + kRows, i);
     const F w0 = even_input(weights, i);
     HEARTH_UNROLL
     for (unsigned r = 0; r < kRows; ++r) even[r] = Simd::fma(w0, Simd::set1(x[r].values[i]), even[r]);

@@ -86,8 +86,9 @@ union RowTerms {
 template <class S>
 HEARTH_ALWAYS_INLINE I code_sums(const QuantizedStep& x) {
   if constexpr (S::kGroup == 16) return Simd::widen(x.sums16);
-  else if constexpr (S::kTwoLevels) return Simd::widen(x.whole.sums32);
-  else return Simd::dot_pairs(Simd::izero(), Simd::iload(reinterpret_cast<const std::byte*>(&x) + offsetof(QuantizedStep, sums16)), Simd::iset1(0x00010001));
+  if constexpr (S::kTwoLevels) return Simd::widen(x.whole.sums32);
+  const std::byte* sums16 = reinterpret_cast<const std::byte*>(&x) + offsetof(QuantizedStep, sums16);
+  return Simd::dot_pairs(Simd::izero(), Simd::iload(sums16), Simd::iset1(0x00010001));
 }
 
 template <class S>
