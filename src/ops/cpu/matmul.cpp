@@ -156,10 +156,10 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   float* of_up = sums + kSums;
   const auto at_once_of = [&](const PackedWeight::Part& p) { return rows_at_once(*p.packer, x.columns, product->rows); };
   const uint32_t at_once = up != nullptr ? std::min(at_once_of(*part), at_once_of(*up)) : at_once_of(*part);
+  const bool tiled = by_tiles(*part->packer, product->rows) != nullptr || (up != nullptr && by_tiles(*up->packer, product->rows) != nullptr);
   for (uint32_t row = 0; row < product->rows; row += at_once) {
     const uint32_t rows = std::min(at_once, product->rows - row);
-    const bool tiled = by_tiles(*part->packer, rows) != nullptr || (up != nullptr && by_tiles(*up->packer, rows) != nullptr);
-    const uint32_t room = (tiled ? (rows + 31) / 32 * 32 : rows) * kPanelRows;
+    const uint32_t room = (tiled ? (rows + 15) / 16 * 16 : rows) * kPanelRows;
     const uint32_t together = std::max(tiled ? 2u : 1u, up != nullptr ? kRowsAtOnce * kPanelRows / room : 1u);
     for (uint32_t first = first_panel; first < end_panel; first += together) {
       const uint32_t count = std::min(together, end_panel - first);
@@ -188,7 +188,7 @@ void Multiplier::multiply_panels(const Product& product, const PackedWeight::Par
                     .quantized = nullptr, .step_stride = x.rows, .rows = rows, .unpack = rows > choices.direct_rows,
                     .fetch_steps = rows >= choices.fetch_rows ? choices.fetch_steps : 0, .out = nullptr};
   point(task, packer, product.first_row + row);
-  ProductFn* tiles = by_tiles(packer, rows);
+  ProductFn* tiles = by_tiles(packer, product.rows);
   for (uint32_t i = 0; i < count; i += task.second != nullptr ? 2 : 1) {
     task.panel = panel_of(part, x.columns, first + i, worker);
     task.out = sums + i * room;

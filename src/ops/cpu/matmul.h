@@ -51,7 +51,7 @@ class Multiplier {
   void plan_chunks(std::span<const Product> products);
   void plan_chunks(const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up, size_t most_panels);
   void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
-  // Tiles' kernel, where so many rows of the layout go through them.
+  // Tiles' kernel, where a product of so many rows goes through them: all of its blocks, for only tiles take more than kRowsAtOnce.
   ProductFn* by_tiles(const Packer& packer, uint32_t rows) const;
   uint32_t rows_at_once(const Packer& packer, uint32_t columns, uint32_t rows) const;
   // Outputs of `count` panels for rows [row, row + rows) of the product, with their bias: sums (rows, 16) each, `room` apart.
