@@ -83,7 +83,7 @@ class Maker:
         if kept_apart(question) or " ".join(words) in self.questions.whole_apart:
             return True
         return any(" ".join(words[i:j]) in self.questions.apart for i in range(len(words))
-                                           for j in range(i + 1, min(len(words), i + self.longest_apart) + 1))
+                   for j in range(i + 1, min(len(words), i + self.longest_apart) + 1))
 
     def question(self):
         while True:

@@ -28,7 +28,7 @@ constexpr uint32_t kNever = UINT32_MAX;
 // AMD without: on Zen 3, generating with a 0.6B model, two threads, asking from one row on made it 12 to 25 % faster (Q4_K_M, Q4_0,
 // Q5_K_M, Q6_K, MXFP4, IQ4_XS; Q8_0 about the same) one step ahead, and 8 to 19 % two ahead; eight and sixteen rows cared little.
 // Intel: on Sapphire Rapids one row reads at two thirds of its rate without asking, since streams of one thread end at every page;
-// measured when a step was asked for at once, and rows were not. AMX, there too, in one run of a disturbed host, GOP/s: sixteen rows by
+// measured when a step was asked for at once, and rows were not. AMX: on Emerald Rapids, in one run of a disturbed host, GOP/s: sixteen rows by
 // tiles 313 (Q8_0) and 397 (Q4_0), eight by vectors 249 and 367; of super-blocks, which are split into digits before, 272 (IQ4_XS), 260
 // (Q4_K) and 245 (Q6_K) beside 344, 367 and 270, and 64 rows by tiles 470, 462 and 465. Row counts between were not measured.
 constexpr Row kRows[] = {

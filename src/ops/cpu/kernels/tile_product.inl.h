@@ -274,7 +274,7 @@ HEARTH_ALWAYS_INLINE void bf16_panels(const PanelProduct& p) {
   const Bf16Panel first(p.panel, pairs), second(kTwoPanels ? p.second : p.panel, kTwoPanels ? pairs : 0);
   for (unsigned begin = 0; begin < pairs; begin += at_once)
     for (unsigned row = 0; row < p.rows; row += 32)
-      bf16_block<kTwoPanels>(p, first, second, row, begin, least(pairs, begin + at_once), row == 0 ? p.fetch_steps * kStepInputs * 32 : 0);
+      bf16_block<kTwoPanels>(p, first, second, row, begin, least(pairs, begin + at_once), row == 0 ? p.fetch_steps * kStepInputs / 2 * sizeof(Bf16Pair) : 0);
 }
 
 template <class = void>

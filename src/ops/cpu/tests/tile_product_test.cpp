@@ -15,9 +15,6 @@ namespace modelled {
 using Simd = scalar::Simd;
 using Tiles = ModelTiles;
 
-#undef HEARTH_UNROLL
-#define HEARTH_UNROLL  // loops over lanes within unrolled loops take minutes to compile
-
 #include "ops/cpu/kernels/codes.inl.h"
 #include "ops/cpu/kernels/integer_product.inl.h"
 #include "ops/cpu/kernels/tile_product.inl.h"
@@ -52,7 +49,7 @@ struct Case {
   Buffer panel;
 };
 
-size_t room(uint32_t rows) { return (rows + 31) / 32 * 32 * kPanelRows; }
+size_t room(uint32_t rows) { return (rows + 15) / 16 * 16 * kPanelRows; }
 
 TEST(TileProduct, IntegerPanelsHaveTheBitsOfKernelsWithoutTiles) {
   size_t cases = 0;

@@ -3,9 +3,6 @@
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
 
-#undef HEARTH_UNROLL
-#define HEARTH_UNROLL  // each operation is a loop over lanes already: unrolled, they take minutes to compile
-
 namespace hearth::ops::cpu::scalar {
 
 #include "ops/cpu/kernels/products.inl.h"

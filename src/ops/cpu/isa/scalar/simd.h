@@ -7,6 +7,9 @@
 #include "tensor/fp8.h"
 #include "tensor/half.h"
 
+// Each operation is a loop over lanes already: with loops around it unrolled, kernels take minutes to compile.
+#define HEARTH_UNROLL
+
 namespace hearth::ops::cpu::scalar {
 
 struct Simd {

@@ -3,9 +3,6 @@
 #include "ops/cpu/isa/scalar/simd.h"
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
-
-#undef HEARTH_UNROLL
-#define HEARTH_UNROLL  // each operation is a loop over lanes already: unrolled, they take minutes to compile
 #include "ops/kv/all.h"
 
 namespace hearth::ops::cpu {
