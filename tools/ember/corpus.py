@@ -9,6 +9,7 @@ Run:  corpus.py OUT      Needs tokenizers and jinja2. Writes into the folder OUT
   heldout.txt      stories and questions of another seed, as running text for perplexity
 """
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -30,7 +31,7 @@ SEED, DOCUMENTS = 2026, 200_000
 PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
 REST_WEIGHT = 0.4    # of what an answer says after the name, which follows from it
 NAMED = re.compile(r"[^`]*`[^`]*`\S*")  # an answer up to the name, and to the next space: tokens end there
-CUT_SHARE = 0.5  # of the documents: one question, and its answer only as far as the name that is to be found
+CUT_SHARE = 0.75  # of the documents: one question, and its answer only as far as the name that is to be found
 COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
 # How often an answer is asked for, by the kind of the question; one about a fact alone counts 1.
 OFTEN = {"do": 14, "command": 18, "chat": 14, "within": 4, "flag": 2.5}
@@ -72,8 +73,8 @@ class Maker:
                 self.held_out.append(pair)
             else:
                 self.groups.setdefault(pair.answer, []).append(pair)
-        self.groups = list(self.groups.values())
-        self.weights = [OFTEN.get(pairs[0].kind, 1) for pairs in self.groups]
+        self.groups = [(pairs, list(itertools.accumulate(p.weight for p in pairs))) for pairs in self.groups.values()]
+        self.weights = [OFTEN.get(pairs[0].kind, 1) for pairs, _ in self.groups]
         self.longest_apart = max(len(phrasing.split()) for phrasing in self.questions.apart)
         skills.NO_OPTION[:] = [n for n in skills.NO_OPTION if n not in self.questions.options]
 
@@ -87,7 +88,8 @@ class Maker:
 
     def question(self):
         while True:
-            pair = self.r.choice(self.r.choices(self.groups, self.weights)[0])
+            pairs, often = self.r.choices(self.groups, self.weights)[0]
+            pair = self.r.choices(pairs, cum_weights=often)[0]
             for question in (typed(self.r, thinned(self.r, reworded(self.r, pair.question))), pair.question):  # other words may make one that is held out
                 if not self.stands_apart(question):
                     return question, pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."

@@ -53,6 +53,7 @@ class Pair:
     kind: str                       # what is asked: "do", "flag", "default", ...
     expected: str = ""              # the command with its option that a right answer names
     phrasing: str = ""              # what the question says in a frame, where it is held out: never trained on
+    weight: float = 1.0             # how often it is asked beside others of the same answer: a phrasing counts one, however many frames it fits
 
 
 def bare(question):
@@ -88,11 +89,12 @@ def framed(asked, answer, expected, end="", also=None, kind=""):
             if how == "ask" and end:  # a whole question takes no place at its end
                 continue
             for phrasing, frame in itertools.product(of_kind, FRAMES[how]):
-                yield Pair(frame.format(phrasing + end), answer, kind or how, expected, phrasing if held_out else "")
+                yield Pair(frame.format(phrasing + end), answer, kind or how, expected, phrasing if held_out else "", 1 / len(FRAMES[how]))
     goals = asked.trained.get("do", [])
     for i, complaint in enumerate(asked.trained.get("when", [])):
         for j, frame in enumerate(ASKING_BOTH if goals else []):
-            yield Pair(frame.format(when=complaint, do=goals[(7 * i + j) % len(goals)] + end), answer, kind or "when", expected)
+            yield Pair(frame.format(when=complaint, do=goals[(7 * i + j) % len(goals)] + end), answer, kind or "when", expected,
+                       weight=0.5 / len(ASKING_BOTH))
 
 
 class Questions:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains Ember on the corpus that corpus.py made, or goes on where it was stopped.
 
-Run:  train.py CORPUS OUT [--tokens N] [--weights CHECKPOINT]      Needs torch 2.13.0 and numpy.
+Run:  train.py CORPUS OUT [--tokens N] [--weights CHECKPOINT] [--rate R]      Needs torch 2.13.0 and numpy.
 
 The same command resumes: OUT/checkpoint.pt is written every two minutes and on SIGTERM. Everything follows from the seed and the
 step, so that a training that was interrupted sees what an uninterrupted one sees. OUT/log.csv holds the loss. With --weights a new
@@ -28,9 +28,9 @@ SEED, THREADS = 2026, 2
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # Without such instructions, a processor's bf16 products take a hundred times as long as f32.
 HAS_BF16 = DEVICE == "cuda" or "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-STEP_TOKENS, ROW = 2048, 512
-WARMUP, DECAY_SHARE = 100, 0.3  # steps; the last share of the training, over which the rate falls to a twentieth
-MATRIX_RATE, OTHER_RATE = 3e-3, 3e-3
+STEP_TOKENS, ROW = 2048, 256
+WARMUP, DECAY_SHARE = 100, 0.5  # steps; the last share of the training, over which the rate falls to a twentieth
+RATE = 3e-3
 AVERAGE = 0.995  # weights that are exported follow the trained ones by this much a step
 CHECKPOINT_SECONDS, LOG_STEPS, SCORE_STEPS = 120, 50, 250
 
@@ -143,7 +143,7 @@ def held_out_batch(corpus, count=64, size=128):
 
 
 class Training:
-    def __init__(self, corpus, out, tokens, weights=None):
+    def __init__(self, corpus, out, tokens, weights=None, rate=RATE):
         self.rows, self.held_out, self.out = Rows(corpus), held_out_batch(corpus), out
         self.total = tokens // STEP_TOKENS
         torch.manual_seed(SEED)
@@ -152,9 +152,8 @@ class Training:
             self.model.load_state_dict(torch.load(weights, weights_only=True, map_location=DEVICE)["average"])
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n]
-        self.optimizers = [Muon(matrices, MATRIX_RATE),
-                           torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0)]
-        self.rates = [MATRIX_RATE, OTHER_RATE]
+        self.optimizers = [Muon(matrices, rate), torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)]
+        self.highest_rate = rate
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         self.step, self.seconds, self.log = 0, 0.0, []
         self.load()
@@ -181,15 +180,15 @@ class Training:
     def rate(self):
         decay_from = self.total * (1 - DECAY_SHARE)
         falling = (self.step - decay_from) / (self.total - decay_from) if self.step > decay_from else 0
-        return min(1, (self.step + 1) / WARMUP) * (1 - 0.95 * falling)
+        return self.highest_rate * min(1, (self.step + 1) / WARMUP) * (1 - 0.95 * falling)
 
     def one_step(self):
         loss = weighted_loss(self.model, *self.rows.step(self.step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer, base in zip(self.optimizers, self.rates):
+        for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = base * self.rate()
+                group["lr"] = self.rate()
             optimizer.step()
             optimizer.zero_grad()
         keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
@@ -232,10 +231,11 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--tokens", type=int, default=4_000_000, help="to train on, all in all")
     parser.add_argument("--weights", type=Path, help="checkpoint to begin from")
+    parser.add_argument("--rate", type=float, default=RATE, help="at its highest; a third where the weights are good already")
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     args.out.mkdir(parents=True, exist_ok=True)
-    Training(args.corpus, args.out, args.tokens, args.weights).run()
+    Training(args.corpus, args.out, args.tokens, args.weights, args.rate).run()
 
 
 if __name__ == "__main__":
