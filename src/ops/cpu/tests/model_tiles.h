@@ -15,8 +15,9 @@ struct ModelTile {
 };
 
 struct ModelTiles {
-  static inline ModelTile tiles[8];
-  static inline bool configured = false;
+  // Each thread has registers of its own.
+  static inline thread_local ModelTile tiles[8];
+  static inline thread_local bool configured = false;
 
   static void configure(unsigned inner) {
     for (unsigned t = 0; t < 8; ++t) tiles[t] = {t >= 6 ? inner : 16, t == 4 || t == 5 ? 4 * inner : 64, {}};
@@ -42,12 +43,17 @@ struct ModelTiles {
   }
 
   template <int kSums, int kX, int kWeights>
-  static void dot_unsigned() {
-    dot_bytes<kSums, kX, kWeights, uint8_t>();
-  }
-  template <int kSums, int kX, int kWeights>
   static void dot_signed() {
-    dot_bytes<kSums, kX, kWeights, int8_t>();
+    EXPECT_EQ(tiles[kX].row_bytes, 4 * tiles[kWeights].rows);
+    for (unsigned m = 0; m < 16; ++m)
+      for (unsigned n = 0; n < 16; ++n) {
+        int32_t sum;
+        std::memcpy(&sum, tiles[kSums].bytes[m] + 4 * n, 4);
+        for (unsigned k = 0; k < tiles[kWeights].rows; ++k)
+          for (unsigned i = 0; i < 4; ++i)
+            sum += static_cast<int8_t>(tiles[kX].bytes[m][4 * k + i]) * static_cast<int8_t>(tiles[kWeights].bytes[k][4 * n + i]);
+        std::memcpy(tiles[kSums].bytes[m] + 4 * n, &sum, 4);
+      }
   }
   // Even and odd inputs are summed apart and joined at the end of the instruction.
   template <int kSums, int kX, int kWeights>
@@ -70,19 +76,6 @@ struct ModelTiles {
     T v;
     std::memcpy(&v, p, sizeof v);
     return v;
-  }
-  template <int kSums, int kX, int kWeights, class WeightByte>
-  static void dot_bytes() {
-    EXPECT_EQ(tiles[kX].row_bytes, 4 * tiles[kWeights].rows);
-    for (unsigned m = 0; m < 16; ++m)
-      for (unsigned n = 0; n < 16; ++n) {
-        int32_t sum;
-        std::memcpy(&sum, tiles[kSums].bytes[m] + 4 * n, 4);
-        for (unsigned k = 0; k < tiles[kWeights].rows; ++k)
-          for (unsigned i = 0; i < 4; ++i)
-            sum += static_cast<int8_t>(tiles[kX].bytes[m][4 * k + i]) * static_cast<WeightByte>(tiles[kWeights].bytes[k][4 * n + i]);
-        std::memcpy(tiles[kSums].bytes[m] + 4 * n, &sum, 4);
-      }
   }
 };
 

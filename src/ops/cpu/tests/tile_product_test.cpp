@@ -1,6 +1,7 @@
 // The kernels over AMX's tiles, on a plain model of the instructions: the same bits as the kernels without tiles.
 #include "ops/cpu/isa/scalar/simd.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/cpu/matmul.h"
 #include "ops/cpu/packed_weight.h"
 #include "ops/cpu/tests/model_tiles.h"
 #include "ops/cpu/tests/samples.h"
@@ -120,6 +121,50 @@ TEST(TileProduct, Bf16PanelsNearTheSumsInDoubleAndTheSameAlone) {
       }
     }
   }
+}
+
+// The table `scalar` with tiles beside its integer kernels.
+struct TiledTable {
+  TiledTable() : products(*kScalar.products), table(kScalar) {
+    for (size_t layout = 0; layout < Layouts::kCount; ++layout)
+      if (kByTiles.of[layout] == nullptr) products.by_tiles[layout] = kByTiles.by_tiles[layout];
+    table.products = &products;
+  }
+  ProductTable products;
+  KernelTable table;
+};
+
+// More rows than plain kernels take at once, and than tiles do; panels that come in pairs and one that is left.
+TEST(TileProduct, WholeProductsHaveTheirBitsWhateverGoesThroughTiles) {
+  const TiledTable tiled;
+  ThreadPool pool(2);
+  const Placement placement = place_workers({}, 2);
+  size_t cases = 0;
+  for (const char* name : {"q4_0", "q4_1", "q8_0", "mxfp4", "q4_k", "q6_k", "iq4_xs"})
+    for (const uint32_t rows : {1u, 97u, 129u, 356u})
+      for (const bool gated : {false, true}) {
+        const quant::Format& format = *quant::find_format(name);
+        const RandomWeight weight(format, 90, columns_for(format, format.block_values >= 256 ? 2 : 10), rows);
+        const auto backend = backend_for(kScalar);
+        const auto packed_weight = gated ? stacked(*backend, {weight.source(), weight.source()}) : weight.pack(*backend);
+        const std::vector<float> x = normals(size_t{rows} * weight.columns, rows), bias = normals(weight.rows, 7);
+        const auto product_by = [&](uint32_t tile_rows) {
+          ProductChoices choices;
+          choices.fill({.direct_rows = 0, .tile_rows = tile_rows, .fetch_rows = 0, .fetch_steps = 0});
+          Multiplier multiplier({tiled.table, pool, placement}, choices);
+          std::vector<float> out(size_t{rows} * weight.rows);
+          Product product{&packed(*packed_weight), 0, rows, view(out, rows)};
+          if (gated) product.gated = Activation::kSilu;
+          else product.bias = bias.data();
+          multiplier.multiply(view(x, rows), nullptr, {&product, 1});
+          return out;
+        };
+        const std::vector<float> wanted = product_by(UINT32_MAX);
+        for (const uint32_t tile_rows : {0u, 128u})
+          expect_same_bits(product_by(tile_rows), wanted, std::string(name) + " rows " + std::to_string(rows) + " tiles from " + std::to_string(tile_rows));
+        ++cases;
+      }
+  hearth::testing::count_cases("kernel cases", cases);
 }
 
 }  // namespace

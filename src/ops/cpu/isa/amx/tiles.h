@@ -37,11 +37,7 @@ struct Tiles {
   static HEARTH_ALWAYS_INLINE void store(void* p, size_t stride) {
     asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(kTile), "r"(p), "r"(stride) : "memory");
   }
-  template <int kSums, int kX, int kWeights>  // sums += signed x * unsigned weights, four bytes a group
-  static HEARTH_ALWAYS_INLINE void dot_unsigned() {
-    asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kX), "i"(kWeights));
-  }
-  template <int kSums, int kX, int kWeights>  // both signed
+  template <int kSums, int kX, int kWeights>  // sums += x * weights, signed bytes, four a group
   static HEARTH_ALWAYS_INLINE void dot_signed() {
     asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSums), "i"(kX), "i"(kWeights));
   }
