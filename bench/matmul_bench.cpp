@@ -20,23 +20,24 @@ namespace {
 constexpr uint32_t kColumns = 2048, kOutputs = 12288;  // large enough for huge pages, as a model's weights are together
 constexpr size_t kDecodeBytes = size_t{192} << 20;  // far more than any cache
 
-// Random blocks whose weights are ordinary numbers.
+// Random blocks whose weights are ordinary numbers: encoded where there is an encoder, for random bits are too often subnormal scales
+// (MXFP4) or values, which are slow.
 std::vector<std::byte> random_blocks(const quant::Format& format, size_t values) {
   Random random(1);
   const size_t blocks = values / format.block_values, distinct = std::min<size_t>(blocks, 4096);
-  std::vector<float> decoded(format.block_values);
+  std::vector<float> weights(format.block_values);
   std::vector<std::byte> bytes(blocks * format.block_bytes);
   for (size_t b = 0; b < distinct; ++b) {
     std::byte* block = bytes.data() + b * format.block_bytes;
-    if (format.block_values == 1 && format.encode != nullptr) {  // random bits would be subnormal too often: those are slow
-      const float value = static_cast<float>(random.uniform() - 0.5);
-      format.encode({&value, 1}, {}, block);
+    if (format.encode != nullptr) {
+      for (float& v : weights) v = static_cast<float>(random.uniform() - 0.5);
+      format.encode(weights, {}, block);
       continue;
     }
     do {
       for (uint32_t i = 0; i < format.block_bytes; ++i) block[i] = static_cast<std::byte>(random.next());
-      format.decode(block, 1, decoded.data());
-    } while (!std::all_of(decoded.begin(), decoded.end(), [](float v) { return std::fabs(v) < 8; }));
+      format.decode(block, 1, weights.data());
+    } while (!std::all_of(weights.begin(), weights.end(), [](float v) { return std::fabs(v) < 8; }));
   }
   for (size_t b = distinct; b < blocks; ++b)
     std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(b % distinct * format.block_bytes), format.block_bytes,

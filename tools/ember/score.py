@@ -149,7 +149,7 @@ def main():
         says = sum("small built-in helper" in answer for answer in itself)
         print(f"itself: {says} of {len(itself)} say so: {itself[0]}")
     whole_questions = [share for of_set, share in shares.items() if of_set != "phrasing"]
-    return 0 if min(whole_questions) >= BAR and whole == parsed == 1 and says == len(itself) else 1
+    return 0 if min(whole_questions, default=1) >= BAR and whole == parsed == 1 and says == len(itself) else 1
 
 
 if __name__ == "__main__":

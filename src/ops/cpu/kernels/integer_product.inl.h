@@ -14,7 +14,7 @@ constexpr unsigned kStepUnits = kStepInputs / kUnitInputs;
 
 constexpr unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
 
-template <unsigned largest, unsigned group, bool two_levels, bool has_min>  // largest: code as stored
+template <unsigned largest, unsigned group, bool two_levels, bool has_min>  // largest: a layout's kLargest
 struct Scheme {
   static constexpr unsigned kGroup = group, kGroupsPerUnit = kUnitInputs / group, kStepGroups = kStepInputs / group;
   using Ops = Simd;  // dependent: an instruction set has either dot7 and dot8 or pair_sums7, pair_sums8 and add16
@@ -36,8 +36,7 @@ struct Scheme {
 };
 
 template <class L>
-using SchemeFor = Scheme<L::kCodes == Codes::kTable ? 255 : (1u << L::kBits) - 1, L::kGroup, L::kTwoLevels,
-                         L::kShift == Shift::kMin>;
+using SchemeFor = Scheme<L::kLargest, L::kGroup, L::kTwoLevels, L::kShift == Shift::kMin>;
 
 template <class L>
 HEARTH_ALWAYS_INLINE void read_sub_scales(const L& block, SchemeFor<L>& scheme) {

@@ -1,6 +1,7 @@
 #pragma once
 // Which layout a weight format is packed into. Derived from the format's struct (quant/codecs.h): the width from the bounds of
 // its codes, one or two levels of scales from its block size, the minimum from what unpack() returns.
+#include <algorithm>
 #include <concepts>
 #include <type_traits>
 
@@ -101,6 +102,17 @@ constexpr int code_zero() {
   return -F::kCodes.lo;
 }
 
+// A bound of what is stored, or of table entries with their zero: of all codes that so many bits hold, or one that few layouts share.
+template <class F>
+constexpr unsigned largest_code() {
+  if constexpr (TableFormat<F>) {
+    const int largest = *std::ranges::max_element(CodeTable<F>::kValues) + code_zero<F>();
+    return largest < 32 ? 31 : largest < 128 ? 127 : 255;
+  } else {
+    return (1u << code_bits<F>()) - 1;
+  }
+}
+
 // void: no layout of its own; rows stay as stored and are decoded to floats at every use.
 template <class F>
 struct LayoutOf {
@@ -117,8 +129,8 @@ struct LayoutOf<F> {
   static constexpr Codes kCodes = TableFormat<F> ? Codes::kTable : Codes::kLinear;
   static constexpr unsigned kGroup = F::kGroupValues < 32 ? F::kGroupValues : 32;
   using Scale = typename ScaleType<F>::Type;
-  using Type = std::conditional_t<F::kBlockValues == 256, SuperBlock<code_bits<F>(), kGroup, kCodes, kShift, Scale>,
-                                  FlatBlock<code_bits<F>(), kGroup, kCodes, kShift, Scale>>;
+  using Type = std::conditional_t<F::kBlockValues == 256, SuperBlock<code_bits<F>(), kGroup, kCodes, kShift, Scale, largest_code<F>()>,
+                                  FlatBlock<code_bits<F>(), kGroup, kCodes, kShift, Scale, largest_code<F>()>>;
 };
 
 template <class List, class L>

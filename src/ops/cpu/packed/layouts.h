@@ -1,6 +1,7 @@
 #pragma once
 // The packed layouts: how weights lie in memory for kernels. Rows are grouped in panels of 16; a panel is a run of blocks over
-// the inputs. Codes are stored unsigned: stored = code + zero, or the index of code in a table of sixteen.
+// the inputs. Codes are stored unsigned: stored = code + zero, or the index of code in a table of sixteen. kLargest bounds
+// code + zero: with small codes, kernels add up more products before they widen the sum.
 //
 // A layout is a type; LayoutList names them all, and kernels, tests and format_layouts.h expand the list. Files under isa/
 // include this header, so it holds types only.
@@ -17,9 +18,10 @@ enum class Shift : uint8_t { kNone, kMin };      // whether groups have a minimu
 
 // One level of scales: weight = scale * code (- min).  Units of 32 inputs, groups of 16 or 32. A panel is a run of *steps* of at
 // most 256 inputs: the scales of its units, then their codes, so that codes lie at multiples of 64 bytes and are read in order.
-template <unsigned bits, unsigned group, Codes codes, Shift shift, class Scale_>
+template <unsigned bits, unsigned group, Codes codes, Shift shift, class Scale_, unsigned largest = (1u << bits) - 1>
 struct FlatBlock {
   static constexpr unsigned kBits = bits, kGroup = group, kInputs = 32, kGroups = kInputs / group;
+  static constexpr unsigned kLargest = largest;
   static constexpr Codes kCodes = codes;
   static constexpr Shift kShift = shift;
   static constexpr bool kTwoLevels = false;
@@ -33,9 +35,10 @@ struct FlatBlock {
 };
 
 // Two levels of scales: weight = (scale * sub_scale) * code (- min * sub_min).  Blocks of 256 inputs, groups of 16 or 32.
-template <unsigned bits, unsigned group, Codes codes, Shift shift, class Scale_>
+template <unsigned bits, unsigned group, Codes codes, Shift shift, class Scale_, unsigned largest = (1u << bits) - 1>
 struct SuperBlock {
   static constexpr unsigned kBits = bits, kGroup = group, kInputs = 256, kGroups = kInputs / group;
+  static constexpr unsigned kLargest = largest;
   static constexpr Codes kCodes = codes;
   static constexpr Shift kShift = shift;
   static constexpr bool kTwoLevels = true;
@@ -70,24 +73,26 @@ struct LayoutList {
 
 using Layouts = LayoutList<  //
     FloatBlock<float>, FloatBlock<Fp16>, Bf16Pair,
-    FlatBlock<2, 32, Codes::kLinear, Shift::kNone, Fp16>,    // Q1_0 Q2_0
-    FlatBlock<4, 32, Codes::kLinear, Shift::kNone, Fp16>,    // Q4_0
-    FlatBlock<4, 32, Codes::kLinear, Shift::kMin, Fp16>,     // Q4_1
-    FlatBlock<5, 32, Codes::kLinear, Shift::kNone, Fp16>,    // Q5_0
-    FlatBlock<5, 32, Codes::kLinear, Shift::kMin, Fp16>,     // Q5_1
-    FlatBlock<8, 32, Codes::kLinear, Shift::kNone, Fp16>,    // Q8_0 Q8_1
-    FlatBlock<4, 32, Codes::kTable, Shift::kNone, Fp16>,     // IQ4_NL
-    FlatBlock<4, 32, Codes::kTable, Shift::kNone, Bf16>,     // MXFP4
-    FlatBlock<4, 16, Codes::kTable, Shift::kNone, Fp16>,     // NVFP4
-    SuperBlock<2, 16, Codes::kLinear, Shift::kMin, Fp16>,    // Q2_K
-    SuperBlock<3, 16, Codes::kLinear, Shift::kNone, Fp16>,   // Q3_K
-    SuperBlock<4, 32, Codes::kLinear, Shift::kMin, Fp16>,    // Q4_K
-    SuperBlock<5, 32, Codes::kLinear, Shift::kMin, Fp16>,    // Q5_K
-    SuperBlock<6, 16, Codes::kLinear, Shift::kNone, Fp16>,   // Q6_K
-    SuperBlock<2, 32, Codes::kLinear, Shift::kNone, Fp16>,   // TQ1_0 TQ2_0
-    SuperBlock<8, 32, Codes::kLinear, Shift::kNone, float>,  // Q8_K
-    SuperBlock<4, 32, Codes::kTable, Shift::kNone, Fp16>,    // IQ4_XS
-    SuperBlock<4, 32, Codes::kTable, Shift::kNone, float>,   // IQ1_S IQ2_XXS IQ3_XXS IQ3_S
-    SuperBlock<4, 16, Codes::kTable, Shift::kNone, float>>;  // IQ1_M IQ2_XS IQ2_S
+    FlatBlock<2, 32, Codes::kLinear, Shift::kNone, Fp16>,         // Q1_0 Q2_0
+    FlatBlock<4, 32, Codes::kLinear, Shift::kNone, Fp16>,         // Q4_0
+    FlatBlock<4, 32, Codes::kLinear, Shift::kMin, Fp16>,          // Q4_1
+    FlatBlock<5, 32, Codes::kLinear, Shift::kNone, Fp16>,         // Q5_0
+    FlatBlock<5, 32, Codes::kLinear, Shift::kMin, Fp16>,          // Q5_1
+    FlatBlock<8, 32, Codes::kLinear, Shift::kNone, Fp16>,         // Q8_0 Q8_1
+    FlatBlock<4, 32, Codes::kTable, Shift::kNone, Fp16, 255>,     // IQ4_NL
+    FlatBlock<4, 32, Codes::kTable, Shift::kNone, Bf16, 31>,      // MXFP4
+    FlatBlock<4, 16, Codes::kTable, Shift::kNone, Fp16, 31>,      // NVFP4
+    SuperBlock<2, 16, Codes::kLinear, Shift::kMin, Fp16>,         // Q2_K
+    SuperBlock<3, 16, Codes::kLinear, Shift::kNone, Fp16>,        // Q3_K
+    SuperBlock<4, 32, Codes::kLinear, Shift::kMin, Fp16>,         // Q4_K
+    SuperBlock<5, 32, Codes::kLinear, Shift::kMin, Fp16>,         // Q5_K
+    SuperBlock<6, 16, Codes::kLinear, Shift::kNone, Fp16>,        // Q6_K
+    SuperBlock<2, 32, Codes::kLinear, Shift::kNone, Fp16>,        // TQ1_0 TQ2_0
+    SuperBlock<8, 32, Codes::kLinear, Shift::kNone, float>,       // Q8_K
+    SuperBlock<4, 32, Codes::kTable, Shift::kNone, Fp16, 255>,    // IQ4_XS
+    SuperBlock<4, 32, Codes::kTable, Shift::kNone, float, 31>,    // IQ1_S IQ3_S
+    SuperBlock<4, 32, Codes::kTable, Shift::kNone, float, 127>,   // IQ2_XXS IQ3_XXS
+    SuperBlock<4, 16, Codes::kTable, Shift::kNone, float, 31>,    // IQ1_M
+    SuperBlock<4, 16, Codes::kTable, Shift::kNone, float, 127>>;  // IQ2_XS IQ2_S
 
 }  // namespace hearth::ops::cpu
