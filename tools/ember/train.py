@@ -231,7 +231,7 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--tokens", type=int, default=4_000_000, help="to train on, all in all")
     parser.add_argument("--weights", type=Path, help="checkpoint to begin from")
-    parser.add_argument("--rate", type=float, default=RATE, help="at its highest; a third where the weights are good already")
+    parser.add_argument("--rate", type=float, default=RATE, help="at its highest; less where the weights are good already")
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     args.out.mkdir(parents=True, exist_ok=True)
