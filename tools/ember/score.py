@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Scores Ember through hearth itself: held-out questions, stories, tool calls, what it says of itself.
 
-Run:  score.py HEARTH MODEL CORPUS [--sets NAMES] [--questions N] [--show N]
+Run:  score.py HEARTH MODEL CORPUS [--sets NAME...] [--questions N] [--show N]
 Serves MODEL ("ember" is the one inside the program) and asks greedily. An answer is right when it names the command with the option that
 is expected; of a question that speaks of no command, a command that has the option. Exits with 1 below the bar: 90 % of each set of whole
 questions, all tool calls parsed, all stories whole. The set "phrasing" has none: its fragments stand in frames made for others, and of
@@ -21,6 +21,7 @@ import stories
 import tools
 
 SEED, BAR = 7, 0.90
+SETS = ("combination", "phrasing", "unseen", "final")
 
 
 class Server:
@@ -136,7 +137,7 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("model")
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--sets", type=lambda names: names.split(","), default=["combination", "phrasing", "unseen"], metavar="NAMES", help="of held-out questions")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS[:3], help="of held-out questions; default: all but final")
     parser.add_argument("--questions", type=int, default=300, help="of each held-out set")
     parser.add_argument("--show", type=int, default=3)
     args = parser.parse_args()
