@@ -4,8 +4,7 @@
 Run:  score.py HEARTH MODEL CORPUS [--sets NAME...] [--questions N] [--show N]
 Serves MODEL ("ember" is the one inside the program) and asks greedily. An answer is right when it names the command with the option that
 is expected; of a question that speaks of no command, a command that has the option. Exits with 1 below the bar: 90 % of each set of
-questions, all tool calls parsed, all stories whole. The set "phrasing" has none: it was written to be out of the ordinary. The set
-"final" is for weights that are chosen already.
+questions, all tool calls parsed, all stories whole. The set "final" is for weights that are chosen already.
 """
 import argparse
 import json
@@ -149,8 +148,7 @@ def main():
         itself = [server.ask([{"role": "user", "content": q}])[0] for q in ("Who are you?", "Hello", "What can you do?")]
         says = sum("small built-in helper" in answer for answer in itself)
         print(f"itself: {says} of {len(itself)} say so: {itself[0]}")
-    barred = [share for of_set, share in shares.items() if of_set != "phrasing"]
-    return 0 if min(barred, default=1) >= BAR and whole == parsed == 1 and says == len(itself) else 1
+    return 0 if min(shares.values()) >= BAR and whole == parsed == 1 and says == len(itself) else 1
 
 
 if __name__ == "__main__":
