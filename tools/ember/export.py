@@ -2,7 +2,8 @@
 """Makes model files of a checkpoint: GGUF in any format the gguf package encodes, and a Hugging Face folder in BF16.
 
 Run:  export.py CORPUS CHECKPOINT OUT [FORMAT...]      Needs torch, numpy, gguf and safetensors. Formats: Q8_0 (default), F32, BF16, Q4_0, ...
-CHECKPOINT may be a mixture of a training and one that went on from it, in shares: A/checkpoint.pt@0.75,B/checkpoint.pt@0.25
+CHECKPOINT may name trainings that went on from each other, A/checkpoint.pt,B/checkpoint.pt: the weights are the last one's, OUT/log.csv
+holds the logs of all.
 Writes OUT/ember-FORMAT.gguf for each and OUT/ember/ (config.json, model.safetensors, tokenizer.json, ...).
 """
 import json
@@ -98,17 +99,6 @@ def write_folder(folder, weights, tokenizer):
     write("tokenizer.json", content)
 
 
-def read_weights(checkpoints):
-    """Weights in BF16, so that every container holds the same numbers, and the folders of the trainings."""
-    total, folders = {}, []
-    for part in checkpoints.split(","):
-        path, _, share = part.partition("@")
-        for name, weight in torch.load(path, weights_only=True, map_location="cpu")["average"].items():
-            total[name] = total.get(name, 0) + float(share or 1) * weight
-        folders.append(Path(path).parent)
-    return {name: weight.to(torch.bfloat16) for name, weight in total.items()}, folders
-
-
 def joined_logs(folders):
     """The trainings' logs as one, each going on where the one before ended."""
     lines, step, tokens = [], 0, 0
@@ -122,11 +112,12 @@ def joined_logs(folders):
 
 
 def main():
-    corpus, checkpoint, out, *formats = sys.argv[1:]
-    weights, folders = read_weights(checkpoint)
-    out, tokenizer = Path(out), Path(corpus) / "tokenizer.json"
+    corpus, checkpoints, out, *formats = sys.argv[1:]
+    checkpoints, out, tokenizer = [Path(c) for c in checkpoints.split(",")], Path(out), Path(corpus) / "tokenizer.json"
+    state = torch.load(checkpoints[-1], weights_only=True, map_location="cpu")
+    weights = {n: w.to(torch.bfloat16) for n, w in state["average"].items()}  # every container holds the same numbers
     write_folder(out / "ember", weights, tokenizer)
-    (out / "log.csv").write_text(joined_logs(folders))
+    (out / "log.csv").write_text(joined_logs([c.parent for c in checkpoints]))
     for kind in formats or ["Q8_0"]:
         write_gguf(out / f"ember-{kind}.gguf", weights, kind, tokenizer)
         print(f"{out / f'ember-{kind}.gguf'}: {(out / f'ember-{kind}.gguf').stat().st_size} bytes")
