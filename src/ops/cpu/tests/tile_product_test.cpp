@@ -124,8 +124,8 @@ TEST(TileProduct, Bf16PanelsNearTheSumsInDoubleAndTheSameAlone) {
 }
 
 // The table `scalar` with tiles beside its integer kernels.
-struct TiledTable {
-  TiledTable() : products(*kScalar.products), table(kScalar) {
+struct ScalarWithTiles {
+  ScalarWithTiles() : products(*kScalar.products), table(kScalar) {
     for (size_t layout = 0; layout < Layouts::kCount; ++layout)
       if (kByTiles.of[layout] == nullptr) products.by_tiles[layout] = kByTiles.by_tiles[layout];
     table.products = &products;
@@ -136,7 +136,7 @@ struct TiledTable {
 
 // More rows than plain kernels take at once, and than tiles do; panels that come in pairs and one that is left.
 TEST(TileProduct, WholeProductsHaveTheirBitsWhateverGoesThroughTiles) {
-  const TiledTable tiled;
+  const ScalarWithTiles tiled;
   ThreadPool pool(2);
   const Placement placement = place_workers({}, 2);
   size_t cases = 0;
