@@ -10,6 +10,7 @@ namespace {
 
 // Panels of one chunk stay in the second-level cache while all rows pass over them.
 constexpr size_t kChunkBytes = 256 << 10;
+constexpr uint32_t kFewRows = 8;  // up to which chunks become smaller towards the end
 // Of activations, by tiles: they stay in the second-level cache while panels pass over them.
 constexpr size_t kTileRowsBytes = 1 << 20;
 // The sums of a run's panels; of a gated product's, two such.
@@ -100,29 +101,34 @@ void Multiplier::point(PanelProduct& task, const Packer& packer, uint32_t row) c
   else task.quantized = (packer.activation_group == 32 ? by_32_ : by_256_).first + row;
 }
 
+// With few rows chunks become smaller towards the end, so that threads end together; with many, small ones would read the rows too often.
 void Multiplier::plan_chunks(std::span<const Product> products) {
   chunks_.clear();
-  size_t panels = 0;
+  size_t left = 0;
   for (const Product& product : products)
-    for (const auto& part : product.weight->parts()) panels += part.panels();
-  const size_t fair = std::max<size_t>(1, panels / (8 * workers_.pool.threads()));  // eight chunks per thread even out delays
+    for (const auto& part : product.weight->parts()) left += part.panels();
+  const bool are_few = products[0].out.rows <= kFewRows;
+  const size_t threads = workers_.pool.threads(), fair = std::max<size_t>(1, left / (8 * threads));
+  const auto plan = [&](const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up) {
+    const size_t parts = up != nullptr ? 2 : 1, bytes = std::max<size_t>(1, part.panel_bytes + (up != nullptr ? up->panel_bytes : 0));
+    for (uint32_t p = 0; p < part.panels();) {
+      const size_t most = are_few ? std::max(fair / 4, left / (3 * threads)) : fair;
+      const size_t count = std::max<size_t>(1, std::min(kChunkBytes / bytes, most / parts));
+      const uint32_t end = p + static_cast<uint32_t>(std::min<size_t>(count, part.panels() - p));
+      chunks_.push_back({&product, &part, up, p, end});
+      left -= (end - p) * parts;
+      p = end;
+    }
+  };
   for (const Product& product : products) {
     const auto parts = product.weight->parts();
     if (!product.gated) {
-      for (const auto& part : parts) plan_chunks(product, part, nullptr, fair);
+      for (const auto& part : parts) plan(product, part, nullptr);
       continue;
     }
     HEARTH_CHECK(parts.size() == 2 && parts[0].rows == parts[1].rows, "gate and up are parts of equal rows");
-    plan_chunks(product, parts[0], &parts[1], std::max<size_t>(1, fair / 2));
+    plan(product, parts[0], &parts[1]);
   }
-}
-
-void Multiplier::plan_chunks(const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up,
-                             size_t most_panels) {
-  const size_t bytes = std::max<size_t>(1, part.panel_bytes + (up != nullptr ? up->panel_bytes : 0));
-  const auto count = static_cast<uint32_t>(std::clamp<size_t>(kChunkBytes / bytes, 1, most_panels));
-  for (uint32_t p = 0; p < part.panels(); p += count)
-    chunks_.push_back({&product, &part, up, p, std::min(p + count, part.panels())});
 }
 
 const std::byte* Multiplier::panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker) {

@@ -49,7 +49,6 @@ class Multiplier {
   void point(PanelProduct& task, const Packer& packer, uint32_t row) const;  // at x's records from `row` on
   void share(ConstMatrix x);  // the chunks, among all workers
   void plan_chunks(std::span<const Product> products);
-  void plan_chunks(const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up, size_t most_panels);
   void run(const Chunk& chunk, ConstMatrix x, OfWorker& worker);
   // Tiles' kernel, where a product of so many rows goes through them: all of its blocks, for only tiles take more than kRowsAtOnce.
   ProductFn* by_tiles(const Packer& packer, uint32_t rows) const;
