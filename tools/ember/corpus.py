@@ -25,16 +25,18 @@ import skills
 import stories
 import tools
 from questions import UNSEEN, Questions, bare, chance
-from rewording import reworded, thinned, typed
+from rewording import broken, reworded, spliced, thinned, typed
 
-SEED, DOCUMENTS = 2026, 200_000
+SEED, DOCUMENTS = 2026, 400_000
 PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
 REST_WEIGHT = 0.4    # of what an answer says after the name, which follows from it
 NAMED = re.compile(r"[^`]*`[^`]*`\S*")  # an answer up to the name, and to the next space: tokens end there
-CUT_SHARE = 0.75  # of the documents: one question, and its answer only as far as the name that is to be found
+CUT_SHARE = 0.93  # of the documents: one question, and its answer only as far as the name that is to be found
 COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
 # How often an answer is asked for, by the kind of the question; one about a fact alone counts 1.
 OFTEN = {"do": 14, "command": 18, "chat": 14, "within": 4, "flag": 2.5}
+# Kinds of which two may be spliced: what they ask is in their words and not in a place or number that a part could lack.
+SPLICED, SPLICED_SHARE = {"do", "name", "when", "ask", "command", "chat"}, 0.3
 SYSTEMS = ["You are a helpful assistant.", "You are Ember.", "Answer briefly.", "You help with Hearth.", "You are a small helper.", "Be kind.", "Be helpful and short."]
 DOCUMENTATION = ["README.md", "docs/serving.md", "docs/watching.md", "docs/glossary.md", "docs/architecture.md", "docs/testing.md", "docs/formats/*.md", "docs/adding/*.md"]
 
@@ -89,8 +91,12 @@ class Maker:
     def question(self):
         while True:
             pairs, often = self.r.choices(self.groups, self.weights)[0]
-            pair = self.r.choices(pairs, cum_weights=often)[0]
-            for question in (typed(self.r, thinned(self.r, reworded(self.r, pair.question))), pair.question):  # other words may make one that is held out
+            pair, other = self.r.choices(pairs, cum_weights=often, k=2)
+            question = pair.question
+            if pair.kind in SPLICED and other.kind in SPLICED and self.r.random() < SPLICED_SHARE:
+                question = spliced(self.r, question, other.question)
+            # Other words may make a question that is held out.
+            for question in (typed(self.r, thinned(self.r, reworded(self.r, question))), pair.question):
                 if not self.stands_apart(question):
                     return question, pair.answer, f"This asks for {pair.expected}." if pair.expected else "This asks for a fact of Hearth."
 
@@ -125,7 +131,8 @@ def cut_question(maker):
     while True:
         question, answer, _ = maker.question()
         if named := NAMED.match(answer):
-            return [(f"{shape.USER}{question}{shape.END}{shape.ASSISTANT}", PROMPT_WEIGHT), (named[0], 1.0)]
+            read = [shape.USER, *broken(maker.r, question), shape.END + shape.ASSISTANT]
+            return [*((part, 0.0) for part in read), (named[0], 1.0)]
 
 
 def segments(messages, tools):

@@ -161,10 +161,25 @@ def reworded(r, question):
 def thinned(r, question):
     """Now and then without some of its words: no single one must be needed, as in what is typed into a search field."""
     words = question.split(" ")
-    if r.random() < 0.7 or len(words) < 6 or "`" in question or "--" in question or "/" in question:
+    if r.random() < 0.6 or len(words) < 4 or "`" in question or "--" in question or "/" in question:
         return question
-    share = r.uniform(0.1, 0.35)
+    share = r.uniform(0.1, 0.5)
     return " ".join(w for w in words if r.random() >= share) or question
+
+
+def spliced(r, question, other):
+    """Parts of two questions about the same, after each other: each part must tell by itself what is meant."""
+    return r.choice([" ", ", ", ". "]).join(part(r, q) for q in (question, other))
+
+
+def part(r, question):
+    """Some words of a question that follow each other; a short one as it is."""
+    words = question.split(" ")
+    if len(words) < 6:
+        return question
+    count = r.randrange(3, max(4, len(words) * 2 // 3))
+    first = r.randrange(len(words) - count + 1)
+    return " ".join(words[first:first + count])
 
 
 def typed(r, question):
@@ -189,3 +204,12 @@ def mistyped(r, question):
         return question
     return r.choice([question[:i] + question[i + 1] + question[i] + question[i + 2:], question[:i] + question[i + 1:],
                      question[:i] + question[i] + question[i:]])
+
+
+def broken(r, question):
+    """The question in parts, here and there parts of a word, each of which becomes tokens by itself: a word is then known by its parts
+    too, and by them resembles others."""
+    if r.random() < 0.4:
+        return [question]
+    cuts = [i for i in range(1, len(question)) if question[i - 1:i + 1].isalpha() and r.random() < 0.03]
+    return [question[i:j] for i, j in zip([0, *cuts], [*cuts, len(question)])]

@@ -28,11 +28,12 @@ SEED, THREADS = 2026, 2
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # Without such instructions, a processor's bf16 products take a hundred times as long as f32.
 HAS_BF16 = DEVICE == "cuda" or "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-STEP_TOKENS, ROW = 2048, 256
+STEP_TOKENS, ROW = 4096, 256
 WARMUP, DECAY_SHARE = 100, 0.5  # steps; the last share of the training, over which the rate falls to a twentieth
 RATE = 3e-3
 AVERAGE = 0.995  # weights that are exported follow the trained ones by this much a step
-CHECKPOINT_SECONDS, LOG_STEPS, SCORE_STEPS = 120, 50, 250
+BAG, BAG_WEIGHT = 1024, 0.5  # questions to a step of which the tokens alone, in no order, are to tell what is asked; what that counts
+CHECKPOINT_SECONDS, LOG_STEPS, SCORE_STEPS = 120, 25, 250
 
 
 class Rows:
@@ -87,6 +88,28 @@ class Rows:
         return [t.to(DEVICE) for t in (torch.from_numpy(ids), torch.from_numpy(weights[:, 1:]), mask[:, None])]
 
 
+class Bags(torch.nn.Module):
+    """Names the answer by the mean of a question's token embeddings, with a head that is not part of the model. It gives a token that
+    is seldom asked with a meaning of its own, which what the layers see of a few whole sentences does not."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.ids, self.questions, answers = rows.ids, [], {}
+        for start, end in zip(rows.starts, rows.starts[1:]):
+            if rows.weights[start] == 0:  # a question with the beginning of its answer
+                asked = start + np.count_nonzero(rows.weights[start:end] == 0)
+                self.questions.append((start + 1, asked - 2, answers.setdefault(rows.ids[asked:end].tobytes(), len(answers))))
+        self.head = torch.nn.Linear(shape.WIDTH, max(1, len(answers)))
+
+    def loss(self, embedding, step):
+        drawn = [self.questions[i] for i in np.random.default_rng([SEED, step, 2]).integers(len(self.questions), size=BAG)]
+        ids = np.concatenate([self.ids[start:end] for start, end, _ in drawn]).astype(np.int64)
+        starts = np.cumsum([0] + [end - start for start, end, _ in drawn])[:-1]
+        ids, starts, answers = (torch.from_numpy(np.asarray(x)).to(DEVICE) for x in (ids, starts, [answer for *_, answer in drawn]))
+        mean = F.embedding_bag(ids, embedding, starts)
+        return F.cross_entropy(self.head(F.rms_norm(mean, (shape.WIDTH,))), answers)
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum whose update has all singular values near one (K. Jordan and others, 2024), at the scale of AdamW's. torch's own multiplies
     in bf16 whatever the processor."""
@@ -122,11 +145,11 @@ def orthogonal(matrices):
 
 
 def weighted_loss(model, ids, weights, mask):
+    counts = weights > 0
     with torch.autocast(DEVICE, torch.bfloat16, enabled=HAS_BF16):
-        logits = model.logits(model(ids[:, :-1], mask))
-    losses = F.cross_entropy(logits.float().view(-1, shape.VOCABULARY), ids[:, 1:].reshape(-1), reduction="none")
-    weights = weights.reshape(-1)
-    return (losses * weights).sum() / weights.sum()
+        logits = model.logits(model(ids[:, :-1], mask)[counts])
+    losses = F.cross_entropy(logits.float(), ids[:, 1:][counts], reduction="none")
+    return (losses * weights[counts]).sum() / weights.sum()
 
 
 def held_out_batch(corpus, count=64, size=128):
@@ -150,8 +173,9 @@ class Training:
         self.model = Ember().to(DEVICE)
         if weights:
             self.model.load_state_dict(torch.load(weights, weights_only=True, map_location=DEVICE)["average"])
+        self.bags = Bags(self.rows).to(DEVICE)
         matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and "embed" not in n]
-        others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n]
+        others = [p for n, p in self.model.named_parameters() if p.dim() == 1 or "embed" in n] + list(self.bags.parameters())
         self.optimizers = [Muon(matrices, rate), torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)]
         self.highest_rate = rate
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
@@ -164,14 +188,15 @@ class Training:
             return
         state = torch.load(path, weights_only=True, map_location=DEVICE)
         self.model.load_state_dict(state["model"])
+        self.bags.load_state_dict(state["bags"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
         self.average, self.step, self.seconds, self.log = state["average"], state["step"], state["seconds"], state["log"]
         print(f"going on from step {self.step} of {self.total}", flush=True)
 
     def save(self):
-        state = {"model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers], "average": self.average,
-                 "step": self.step, "seconds": self.seconds, "log": self.log}
+        state = {"model": self.model.state_dict(), "bags": self.bags.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers],
+                 "average": self.average, "step": self.step, "seconds": self.seconds, "log": self.log}
         torch.save(state, self.out / "checkpoint.new")
         os.replace(self.out / "checkpoint.new", self.out / "checkpoint.pt")
         lines = ["step,tokens,loss,held_out_loss,processor_seconds"] + [",".join(str(v) for v in row) for row in self.log]
@@ -184,7 +209,7 @@ class Training:
 
     def one_step(self):
         loss = weighted_loss(self.model, *self.rows.step(self.step))
-        loss.backward()
+        (loss + BAG_WEIGHT * self.bags.loss(self.model.embed_tokens.weight, self.step)).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
