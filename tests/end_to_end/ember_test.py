@@ -3,6 +3,7 @@ import array
 import json
 import struct
 import subprocess
+import sys
 import unittest
 
 from harness import BINARY, Case, ROOT, main, read_logits
@@ -172,6 +173,20 @@ class Containers(Case):
                                         "--kv-type", "q4_0").stdout)
         self.assertGreater(coarse["mean"], 0)
         self.assertEqual(coarse["base_perplexity"], same["perplexity"])
+
+
+class Questions(unittest.TestCase):
+    """What it is trained on: every phrasing names an option that exists, and chance decides nothing."""
+    DIGEST = ("import hashlib, questions; digest = hashlib.sha256()\n"
+              "for pair in questions.Questions().all(): digest.update(pair.question.encode())\n"
+              "print(digest.hexdigest())")
+
+    def test_the_same_from_the_same_repository(self):
+        made = [subprocess.Popen([sys.executable, "-c", self.DIGEST], env={"PYTHONPATH": str(ROOT / "tools" / "ember"), "PYTHONHASHSEED": seed},
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for seed in ("1", "2")]
+        said = [run.communicate()[0] for run in made]
+        self.assertRegex(said[0], r"^[0-9a-f]{64}\n$")
+        self.assertEqual(*said)
 
 
 class Divergence(Case):

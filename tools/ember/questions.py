@@ -130,8 +130,8 @@ class Questions:
         """Takes phrasings out of training, which ones their words alone decide; not one that stands within another that is trained."""
         entries = [asked for section in self.phrases.values() for asked in section.values()]
         drawn = {bare(p) for asked in entries for of_kind in asked.trained.values() for p in of_kind if chance(p) < PHRASINGS_HELD_OUT}
-        trained = [f" {bare(p)} " for asked in entries for of_kind in asked.trained.values() for p in of_kind if bare(p) not in drawn]
-        self.apart = {p for p in drawn if not any(f" {p} " in t for t in trained)}
+        trained = "|".join(f" {bare(p)} " for asked in entries for of_kind in asked.trained.values() for p in of_kind if bare(p) not in drawn)
+        self.apart = {p for p in drawn if f" {p} " not in trained}
         self.whole_apart = {bare(question) for name in UNSEEN for question, _ in self.unseen(name)}  # short ones may stand within others
         for asked in entries:
             for how, of_kind in asked.trained.items():
@@ -198,7 +198,7 @@ class Questions:
         within_short = "" if alone or not option.command else f" in {option.command}"
         for name in names:
             for frame in ASKING_FLAG:
-                for end in {within, within_short}:
+                for end in dict.fromkeys((within, within_short)):
                     yield Pair(frame.format(name + end), explained(option), "flag", option.place)
         if not alone:
             return
