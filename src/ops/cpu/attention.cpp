@@ -23,11 +23,17 @@ uint32_t first_visible(uint32_t position, uint32_t window) {
 
 size_t row_floats(uint32_t v_dim) { return (v_dim + 15) / 16 * 16; }
 
-// Sums of the weights by lanes, and a part's keys and values in f32.
+size_t state_head(uint32_t queries) { return (2 * size_t{queries} + 15) / 16 * 16; }  // tops and weights, whole lines
+
+size_t blocks_of(uint32_t dim) { return (dim + 31) / 32; }  // of 32, the last one filled up
+
+// Sums of the weights by lanes, a part's scores, and its keys and values as kernels multiply them.
 size_t attention_scratch(uint32_t room, const KvLayer& layer) {
-  const auto tile = [](uint32_t dim) { return std::max<size_t>(size_t{dim} / 32 * kAttentionWideBlock, kKvTile * row_floats(dim)); };
-  return size_t{room} * 16 + kAttentionPart / kKvTile * (tile(layer.k_dim) + tile(layer.v_dim));
+  constexpr size_t kPartBlocks = kAttentionPart / kKvTile * kAttentionBlock;
+  return size_t{room} * (16 + kAttentionPart) + kPartBlocks * (blocks_of(layer.k_dim) + blocks_of(layer.v_dim));
 }
+
+size_t packed_floats(uint32_t room, const KvLayer& layer) { return room * blocks_of(layer.k_dim) * kAttentionQuery; }
 
 // The tiles of keys and values that hold positions [from, to) of a run, perhaps with the first part of the next one.
 struct RunTiles {
@@ -137,11 +143,11 @@ void Attender::plan(const Call& call, const Step& step) {
 
 // For every worker alike: who meets the largest tile differs from step to step.
 void Attender::reserve(const Call& call, uint32_t queries) {
-  const uint32_t room = workers_.kernels.attention_room(queries);
+  const uint32_t room = workers_.kernels.attention.room(queries);
   for (OfWorker& worker : of_worker_) {
     worker.queries.at_least(queries);
     worker.seen.at_least(2 * size_t{queries});
-    worker.packed.at_least(size_t{room} * call.layer.k_dim);
+    worker.packed.at_least(packed_floats(room, call.layer));
     worker.scratch.at_least(attention_scratch(room, call.layer));
     worker.run.at_least(state_floats(queries, call.layer.v_dim));
     worker.total.at_least(state_floats(queries, call.layer.v_dim));
@@ -151,7 +157,7 @@ void Attender::reserve(const Call& call, uint32_t queries) {
 void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
   const Tile& tile = tiles_[piece.tile];
   const KvLayer& layer = call.layer;
-  const uint32_t queries = tile.queries(call), heads = call.heads(), room = workers_.kernels.attention_room(queries);
+  const uint32_t queries = tile.queries(call), heads = call.heads(), room = workers_.kernels.attention.room(queries);
   const float** rows = worker.queries.at_least(queries);
   uint32_t *from = worker.seen.at_least(2 * size_t{queries}), *to = from + queries;
   for (uint32_t i = 0; i < queries; ++i) {
@@ -160,8 +166,8 @@ void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
     from[i] = first_visible(position, call.options.window);
     to[i] = position + 1;
   }
-  float* packed = worker.packed.at_least(size_t{room} * layer.k_dim);
-  workers_.kernels.pack_queries(rows, queries, layer.k_dim, packed);
+  float* packed = worker.packed.at_least(packed_floats(room, layer));
+  workers_.kernels.attention.pack(rows, queries, layer.k_dim, packed);
 
   const bool is_whole = piece.state == kNone;
   float* memory = is_whole ? worker.run.at_least(state_floats(queries, layer.v_dim)) : states_.at_least(0) + piece.state;
@@ -171,7 +177,7 @@ void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
     const uint32_t begin = r * kAttentionRun, first = std::max(begin, tile.from), end = std::min(begin + kAttentionRun, tile.to);
     const uint32_t known_end = std::min(begin + kAttentionRun + kAttentionPart, tile.to);
     const RunTiles tiles(*tile.sequence, layer, tile.kv_head, begin, first, known_end);
-    workers_.kernels.attend({.packed = packed, .queries = queries, .from = from, .to = to, .keys = tiles.keys,
+    workers_.kernels.attention.run({.packed = packed, .queries = queries, .from = from, .to = to, .keys = tiles.keys,
                              .values = tiles.values, .begin = begin, .first = first, .end = end,
                              .known_end = known_end, .k_type = layer.k_type,
                              .v_type = layer.v_type, .k_dim = layer.k_dim, .v_dim = layer.v_dim, .scale = call.options.scale,
@@ -216,11 +222,11 @@ AttentionState Attender::fresh_total(const Tile& tile, const Call& call, OfWorke
 }
 
 size_t Attender::state_floats(uint32_t queries, uint32_t v_dim) const {
-  return 2 * size_t{queries} + workers_.kernels.attention_room(queries) * row_floats(v_dim);
+  return state_head(queries) + workers_.kernels.attention.room(queries) * row_floats(v_dim);
 }
 
 AttentionState Attender::state_at(float* memory, uint32_t queries) const {
-  return {.top = memory, .weight = memory + queries, .mixed = memory + 2 * size_t{queries}};
+  return {.top = memory, .weight = memory + queries, .mixed = memory + state_head(queries)};
 }
 
 }  // namespace hearth::ops::cpu

@@ -138,8 +138,12 @@ void CpuBackend::short_conv(ConstMatrix x, const float* kernel, const float* bia
 
 Result<std::unique_ptr<Backend>> make_backend(const CpuOptions& options) {
   HEARTH_TRY(kernels, choose_table(options.isa));
-  const auto tuned = load_tuning(options.tuning_folder, *kernels);
-  return std::make_unique<CpuBackend>(*kernels, tuned ? *tuned : product_choices(*kernels),
+  return make_backend(*kernels, options);
+}
+
+std::unique_ptr<Backend> make_backend(const KernelTable& kernels, const CpuOptions& options) {
+  const auto tuned = load_tuning(options.tuning_folder, kernels);
+  return std::make_unique<CpuBackend>(kernels, tuned ? *tuned : product_choices(kernels),
                                       options.threads != 0 ? options.threads : granted_cpus(), options.trace);
 }
 

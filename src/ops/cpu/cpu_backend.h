@@ -6,6 +6,8 @@
 
 namespace hearth::ops::cpu {
 
+struct KernelTable;
+
 struct CpuOptions {
   unsigned threads = 0;   // 0: all granted processors
   std::string isa;        // "", or a kernel table's name ("scalar", "avx2", "avx512"; dispatch.cpp has all); "" also reads HEARTH_ISA
@@ -15,5 +17,6 @@ struct CpuOptions {
 
 // Errors: kConfig when the named instruction set is unknown or this machine lacks it.
 Result<std::unique_ptr<Backend>> make_backend(const CpuOptions& options = {});
+std::unique_ptr<Backend> make_backend(const KernelTable& kernels, const CpuOptions& options);  // with these, whatever options.isa says
 
 }  // namespace hearth::ops::cpu

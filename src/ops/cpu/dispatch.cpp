@@ -12,7 +12,10 @@ extern const KernelTable kScalar;
 extern const KernelTable kAvx2, kAvx512;
 namespace avx2_vnni { extern const ProductTable kProducts; }
 namespace avx512_bf16 { extern const ProductTable kProducts; }
-namespace amx { extern const ProductTable kProducts; }
+namespace amx {
+extern const ProductTable kProducts;
+extern const AttentionKernels kAttention;
+}
 #endif
 
 namespace {
@@ -20,14 +23,16 @@ namespace {
 bool usable(const KernelTable& table) { return (table.needs & ~cpu_features()) == 0; }
 
 #if defined(__x86_64__)
-// `base` with other products, where `own` has them.
+// `base` with other products, where `own` has them, and perhaps with other attention.
 struct Variant {
-  Variant(const char* isa, uint32_t needs, const KernelTable& base, const ProductTable& own) : products(own), table(base) {
+  Variant(const char* isa, uint32_t needs, const KernelTable& base, const ProductTable& own, const AttentionKernels* attention = nullptr)
+      : products(own), table(base) {
     for (size_t i = 0; i < Layouts::kCount; ++i)
       if (products.of[i] == nullptr) products.of[i] = base.products->of[i];
     table.isa = isa;
     table.needs |= needs;
     table.products = &products;
+    if (attention != nullptr) table.attention = *attention;
   }
   Variant(const Variant&) = delete;
 
@@ -40,7 +45,7 @@ struct Variant {
 
 std::span<const KernelTable* const> all_tables() {
 #if defined(__x86_64__)
-  static const Variant of_amx("amx", kCpuAmxInt8 | kCpuAmxBf16 | kCpuAvx512Bf16, kAvx512, amx::kProducts);
+  static const Variant of_amx("amx", kCpuAmxInt8 | kCpuAmxBf16 | kCpuAvx512Bf16, kAvx512, amx::kProducts, &amx::kAttention);
   static const Variant of_bf16("avx512_bf16", kCpuAvx512Bf16, kAvx512, avx512_bf16::kProducts);
   static const Variant of_vnni("avx2_vnni", kCpuAvxVnni, kAvx2, avx2_vnni::kProducts);
   // VDPBF16PS multiplies at twice the rate of f32 on AMD (Zen 4), at half of it on Intel (Sapphire Rapids).

@@ -81,15 +81,16 @@ struct ProductTable {
 struct AttentionState {
   float* top;      // [query]: largest score so far
   float* weight;   // [query]: sum of exp(score - top)
-  float* mixed;    // (attention_room(queries), v_dim): sum of exp(score - top) * value
+  float* mixed;    // (room(queries), v_dim): sum of exp(score - top) * value
 };
 
 // Queries that share a kv head (of several heads and rows), over a run of the context. Scores of kAttentionPart tokens, from
 // multiples of it on, share one maximum; runs begin at such multiples and are independent of each other (merge).
 constexpr uint32_t kAttentionPart = 64;
-constexpr uint32_t kAttentionWideBlock = 16 * (32 + 1);  // floats that 32 numbers of sixteen tokens may take in scratch
+constexpr uint32_t kAttentionBlock = 16 * 32 * 3 / 2;  // floats of scratch that 32 numbers of sixteen tokens may take
+constexpr uint32_t kAttentionQuery = 32 * 3 / 2;       // floats that 32 numbers of a query may take
 struct AttentionRun {
-  const float* packed;         // by pack_queries
+  const float* packed;         // by pack
   uint32_t queries;
   const uint32_t *from, *to;   // [query]: it sees positions [from, to)
   const std::byte *const *keys, *const *values;  // [tile] from position `begin` on
@@ -101,6 +102,12 @@ struct AttentionRun {
   float scale, softcap;
   float* scratch;              // attention_scratch() of attention.cpp floats
   AttentionState state;        // written: what the queries see of this run alone
+};
+
+struct AttentionKernels {
+  uint32_t (*room)(uint32_t queries);  // with the padding of tiles
+  void (*pack)(const float* const* queries, uint32_t count, uint32_t dim, float* out);  // room(count) times kAttentionQuery for each 32 of dim
+  void (*run)(const AttentionRun& run);
 };
 
 // Appending one token's numbers of one head to pages (ops/kv/kv_types.h).
@@ -127,9 +134,7 @@ struct KernelTable {
   SoftmaxSums (*softmax_sums)(const float* x, uint32_t n);
 
   const KvPut* put;  // [KvType]
-  uint32_t (*attention_room)(uint32_t queries);  // with the padding of register tiles
-  void (*pack_queries)(const float* const* queries, uint32_t count, uint32_t dim, float* out);  // (attention_room(count), dim)
-  void (*attend)(const AttentionRun& run);
+  AttentionKernels attention;
   void (*merge)(const AttentionState& total, const AttentionState& part, uint32_t queries, uint32_t v_dim);  // part into total
 
   // out[c] = c_gate[c] * sum over taps; u (taps, width) oldest first.

@@ -39,7 +39,7 @@ void widen_values(const std::byte* tile, unsigned first, unsigned end, unsigned 
     const auto* tiles = reinterpret_cast<const typename Type::ValueTile*>(tile);
     for (unsigned block = 0; block < dim / Type::kValues; ++block) {
       const typename Type::template Values<Simd> values(tiles[block]);
-      float* to = Type::kScaled ? out + block * kAttentionWideBlock + kKvTile : out + block * Type::kValues;
+      float* to = Type::kScaled ? out + block * kWideBlock + kKvTile : out + block * Type::kValues;
       if constexpr (Type::kScaled) Simd::store(to - kKvTile, values.scales());
       for (unsigned token = first; token < end; ++token)
         for (unsigned half = 0; half < 2; ++half)
@@ -105,72 +105,6 @@ void pack_queries(const float* const* queries, uint32_t count, uint32_t dim, flo
   }
 }
 
-// Up to Simd::kQueries queries and the tokens of the part that any of them sees.
-struct QueryBlock {
-  unsigned queries, size;  // size: with padding
-  unsigned first, end;     // tokens of the part
-  const uint32_t *from, *to;  // positions each query sees
-};
-
-// The tokens of a part that begins at `begin`, of positions [from, to).
-struct Seen {
-  unsigned first, end;
-};
-HEARTH_ALWAYS_INLINE Seen seen_of(uint32_t from, uint32_t to, uint32_t begin) {
-  const unsigned end = to > begin ? to - begin : 0;
-  return {from > begin ? from - begin : 0, end < kAttentionPart ? end : kAttentionPart};
-}
-
-// One query's scores, scaled, capped and masked; returns the largest.
-HEARTH_ALWAYS_INLINE float finish_scores(float* scores, Seen seen, F factor, float cap) {
-  const F outside = Simd::set1(-__builtin_inff());
-  F largest = outside;
-  HEARTH_UNROLL
-  for (unsigned j = 0; j < kPartTiles; ++j) {
-    F s = Simd::mul(Simd::load(scores + 16 * j), factor);
-    if (cap != 0) s = capped(s, Simd::set1(cap));
-    const unsigned before = seen.first > 16 * j ? (seen.first - 16 * j < 16 ? seen.first - 16 * j : 16) : 0;
-    const unsigned through = seen.end > 16 * j ? (seen.end - 16 * j < 16 ? seen.end - 16 * j : 16) : 0;
-    if (before > 0 || through < 16) s = Simd::first_else(before, outside, Simd::first_else(through, s, outside));
-    Simd::store(scores + 16 * j, s);
-    largest = Simd::max(largest, s);
-  }
-  return Simd::largest(largest);
-}
-
-// Turns a block's scores into weights exp(score - top), and says in keep what earlier parts must be multiplied with. Queries
-// that see nothing of the part keep what they have and get weights of zero.
-HEARTH_ALWAYS_INLINE void weigh(float* scores, const QueryBlock& block, uint32_t begin, float scale, float cap, float* top,
-                                float* sums, float* keep) {
-  alignas(64) float falls[16] = {};  // of the top: old less new
-  bool sees[16] = {};
-  for (unsigned q = 0; q < block.queries; ++q) {
-    const Seen seen = seen_of(block.from[q], block.to[q], begin);
-    sees[q] = seen.first < seen.end;
-    if (!sees[q]) continue;
-    const float largest = finish_scores(scores + q * kAttentionPart, seen, Simd::set1(scale), cap);
-    const float highest = largest > top[q] ? largest : top[q];
-    falls[q] = top[q] - highest;
-    top[q] = highest;
-  }
-  Simd::store(keep, exp(Simd::load(falls)));
-  for (unsigned q = 0; q < block.queries; ++q) {
-    float* weights = scores + q * kAttentionPart;
-    if (!sees[q]) {
-      __builtin_memset(weights, 0, kAttentionPart * sizeof(float));
-      continue;
-    }
-    F sum = Simd::mul(Simd::load(sums + 16 * q), Simd::set1(keep[q]));
-    HEARTH_UNROLL
-    for (unsigned j = 0; j < kPartTiles; ++j) {
-      const F weight = exp(Simd::sub(Simd::load(weights + 16 * j), Simd::set1(top[q])));
-      Simd::store(weights + 16 * j, weight);
-      sum = Simd::add(sum, weight);
-    }
-    Simd::store(sums + 16 * q, sum);
-  }
-}
-
 // Where a part's keys or values are read: their own pages, or f32 copies of the part at hand.
 struct PartSource {
   const TypeKernels& type;
@@ -184,7 +118,7 @@ struct PartSource {
     tiles.row_bytes = widens ? wide_floats() / kKvTile * sizeof(float) : dim / type.block_values * type.block_bytes;
   }
   HEARTH_ALWAYS_INLINE size_t wide_floats() const {  // of a tile
-    return type.is_scaled ? size_t{dim} / 32 * kAttentionWideBlock : size_t{kKvTile} * ((dim + 15) / 16 * 16);
+    return type.is_scaled ? size_t{dim} / 32 * kWideBlock : size_t{kKvTile} * ((dim + 15) / 16 * 16);
   }
   HEARTH_ALWAYS_INLINE ScoreFn score(unsigned queries) const {
     if (queries > kDirectQueries) return type.wide_score[queries != kWideQueries];
@@ -211,18 +145,6 @@ HEARTH_ALWAYS_INLINE void open_part(PartSource& source, const std::byte* const* 
   }
 }
 
-HEARTH_ALWAYS_INLINE QueryBlock block_at(const AttentionRun& run, uint32_t at, uint32_t begin) {
-  const unsigned left = run.queries - at, size = block_queries(left);
-  QueryBlock block{left < size ? left : size, size, kAttentionPart, 0, run.from + at, run.to + at};
-  for (unsigned q = 0; q < block.queries; ++q) {
-    const Seen seen = seen_of(block.from[q], block.to[q], begin);
-    if (seen.first >= seen.end) continue;
-    block.first = seen.first < block.first ? seen.first : block.first;
-    block.end = seen.end > block.end ? seen.end : block.end;
-  }
-  return block;
-}
-
 void attend(const AttentionRun& run) {
   const unsigned vectors = (run.v_dim + 15) / 16;
   const size_t stride = size_t{vectors} * 16;
@@ -245,8 +167,8 @@ void attend(const AttentionRun& run) {
     open_part<false>(values, run.values + tile, seen, run.known_end - begin);
     uint32_t size = 0;
     for (uint32_t at = 0; at < run.queries; at += size) {
-      const QueryBlock block = block_at(run, at, begin);
-      size = block.size;
+      size = block_queries(run.queries - at);
+      const QueryBlock block = block_at(run, at, size, begin);
       if (block.first >= block.end) continue;
       keys.score(size)(run.packed + size_t{at} * run.k_dim, keys.tiles, block.first / kKvTile,
                        (block.end + kKvTile - 1) / kKvTile, run.k_dim, scores);

@@ -5,8 +5,6 @@
 template <unsigned kQ>
 constexpr unsigned kTileVectors = Simd::kQuerySums / kQ >= 4 ? 4 : Simd::kQuerySums / kQ >= 2 ? 2 : 1;
 
-constexpr unsigned kPartTiles = kAttentionPart / kKvTile;
-
 // Up to this many queries read any KV type directly; with more it pays to widen a part to f32 once for all of them.
 constexpr unsigned kDirectQueries = 4;
 
@@ -39,7 +37,8 @@ struct WideBlocks {
     const ValueTile* tile_;
   };
 };
-static_assert(sizeof(WideBlocks::KeyTile) == kAttentionWideBlock * sizeof(float));
+constexpr uint32_t kWideBlock = sizeof(WideBlocks::KeyTile) / sizeof(float);
+static_assert(kWideBlock <= kAttentionBlock);
 
 // Tiles of a part's tokens in one KV type.
 struct PartTiles {

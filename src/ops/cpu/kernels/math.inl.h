@@ -34,6 +34,8 @@ HEARTH_ALWAYS_INLINE F tanh(F x) {
   return Simd::if_less(magnitude, Simd::set1(0.7f), Simd::div(over, under), Simd::with_sign_of(far, x));
 }
 
+HEARTH_ALWAYS_INLINE F capped(F x, F cap) { return Simd::mul(cap, tanh(Simd::div(x, cap))); }
+
 HEARTH_ALWAYS_INLINE F sigmoid_times(F x, F logit) {  // x / (1 + exp(-logit))
   return Simd::div(x, Simd::add(Simd::set1(1), exp(Simd::sub(Simd::zero(), logit))));
 }

@@ -113,8 +113,6 @@ void scale(float* x, uint32_t n, float factor) {
   by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { store(x + i, Simd::mul(load(x + i, lanes), f), lanes); });
 }
 
-HEARTH_ALWAYS_INLINE F capped(F x, F cap) { return Simd::mul(cap, tanh(Simd::div(x, cap))); }
-
 void softcap(float* x, uint32_t n, float cap) {
   const F c = Simd::set1(cap);
   by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { store(x + i, capped(load(x + i, lanes), c), lanes); });

@@ -4,11 +4,49 @@
 #include <array>
 #include <numeric>
 
+#include "ops/cpu/isa/scalar/simd.h"
+#include "ops/cpu/kernels/attributes.h"
+#include "ops/cpu/tests/model_tiles.h"
 #include "ops/cpu/tests/samples.h"
+#include "ops/kv/all.h"
 #include "runner/shared_data.h"
 
 namespace hearth::ops::cpu {
+
+extern const KernelTable kScalar;
+
+namespace modelled {
+
+using Simd = scalar::Simd;
+using Tiles = ModelTiles;
+
+#include "ops/cpu/kernels/math.inl.h"
+#include "ops/cpu/kernels/attention_weights.inl.h"
+#include "ops/cpu/kernels/tile_attention.inl.h"
+
+}  // namespace modelled
+
 namespace {
+
+// The tables that this machine has, and one with attention through a plain model of AMX's tiles.
+std::vector<const KernelTable*> tested_tables() {
+  static const KernelTable by_model = [] {
+    KernelTable table = kScalar;
+    table.isa = "model of amx";
+    table.attention = {.room = &modelled::attention_room, .pack = &modelled::pack_queries, .run = &modelled::attend};
+    return table;
+  }();
+  std::vector<const KernelTable*> tables = usable_tables();
+  tables.push_back(&by_model);
+  return tables;
+}
+
+bool is_model(const KernelTable& table) { return std::string_view(table.isa).starts_with("model"); }  // a hundred times slower
+
+// Of a result near `wanted`. Through tiles, weights and values have some 17 bits.
+double tolerance(const KernelTable& table, double wanted) {
+  return (std::string_view(table.isa).ends_with("amx") ? 2e-5 : 3e-6) * (1 + std::fabs(wanted));
+}
 
 using Values = std::vector<float>;
 
@@ -112,11 +150,11 @@ TEST(Attention, NearTheReference) {
       for (uint32_t variant = 0; variant < 4; ++variant) {
         const AttentionOptions options = options_for(shape, variant, sinks);
         const Values wanted = sequence.run(*reference::make_backend(), options), cache = sequence.memory();
-        for (const KernelTable* table : usable_tables()) {
+        for (const KernelTable* table : tested_tables()) {
           const Values got = sequence.run(*backend_for(*table), options);
           expect_same_bits(sequence.memory(), cache, std::string(table->isa) + " cache of " + types.name());
           for (size_t i = 0; i < got.size(); ++i)
-            ASSERT_NEAR(got[i], wanted[i], 3e-6 * (1 + std::fabs(wanted[i])))
+            ASSERT_NEAR(got[i], wanted[i], tolerance(*table, wanted[i]))
                 << table->isa << " " << types.name() << " dim " << shape.k_dim << " variant " << variant << " value " << i;
           ++cases;
         }
@@ -135,9 +173,9 @@ TEST(Attention, NearTheReferenceInALongContext) {
         AttentionOptions options = options_for(shape, variant, sinks);
         if (variant == 1) options.window = 700;
         const Values wanted = sequence.run(*reference::make_backend(), options);
-        for (const KernelTable* table : usable_tables()) {
+        for (const KernelTable* table : tested_tables()) {
           const Values got = sequence.run(*backend_for(*table), options);
-          for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], 3e-6 * (1 + std::fabs(wanted[i]))) << table->isa << " " << i;
+          for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], tolerance(*table, wanted[i])) << table->isa << " " << i;
         }
       }
 }
@@ -149,7 +187,8 @@ TEST(Attention, TheSameBitsHoweverThePromptIsCut) {
     for (const Types types : all_types()) {
       Sequence sequence(shape, types, 90, 5);
       if (!sequence.is_possible()) continue;
-      for (const KernelTable* table : usable_tables()) {
+      for (const KernelTable* table : tested_tables()) {
+        if (is_model(*table) && types.k != types.v) continue;
         const auto backend = backend_for(*table);
         for (const uint32_t variant : {1u, 3u}) {
           const AttentionOptions options = options_for(shape, variant, sinks);
@@ -175,13 +214,15 @@ TEST(Attention, TheSameBitsWithAnyNumberOfThreads) {
       for (uint32_t variant : {0u, 1u, 3u}) {
         AttentionOptions options = options_for(shape, variant, sinks);
         if (variant == 1) options.window = 700;
-        const KernelTable& table = *usable_tables().front();
         const Way way{.chunk = 1140, .generated = 5, .page_seed = variant};
-        const Values one = sequence.run(*backend_for(table, 1), options, way);
-        for (const unsigned threads : {2u, 3u, 5u, 8u})
-          expect_same_bits(sequence.run(*backend_for(table, threads), options, way), one,
-                           std::string(format.name) + " threads " + std::to_string(threads));
-        expect_same_bits(sequence.run(*backend_for(table, 8), options, {.chunk = 300}), one, std::string(format.name) + " chunks");
+        for (const KernelTable* table : {tested_tables().front(), tested_tables().back()}) {
+          if (is_model(*table) && (variant == 0 || shape.heads > 4)) continue;
+          const std::string what = std::string(format.name) + " " + table->isa;
+          const Values one = sequence.run(*backend_for(*table, 1), options, way);
+          for (const unsigned threads : is_model(*table) ? std::vector{3u} : std::vector{2u, 3u, 5u, 8u})
+            expect_same_bits(sequence.run(*backend_for(*table, threads), options, way), one, what + " threads " + std::to_string(threads));
+          expect_same_bits(sequence.run(*backend_for(*table, 8), options, {.chunk = 300}), one, what + " chunks");
+        }
       }
     }
   }
@@ -189,38 +230,39 @@ TEST(Attention, TheSameBitsWithAnyNumberOfThreads) {
 
 // Sequences of one step, generated and prompt rows mixed, over one cache: each as if alone.
 TEST(Attention, SequencesOfAStepDoNotMeet) {
-  for (const Types types : all_types()) {
-    const Shape shape{4, 2, 32, 32, 16};
-    const auto backend = backend_for(*usable_tables().front());
-    KvLayer layer{.page_tokens = 16, .kv_heads = 2, .k_dim = 32, .v_dim = 32, .k_type = types.k, .v_type = types.v};
-    layer.page_stride = layer.bytes_per_page();
-    Values memory(layer.page_stride * 44 / 4);
-    layer.first_page = reinterpret_cast<std::byte*>(memory.data());
-    std::vector<uint32_t> long_pages(40);  // 640 tokens: a context of more than one run
-    std::iota(long_pages.begin(), long_pages.end(), 4u);
-    const std::array<uint32_t, 2> first_pages = {3, 0}, second_pages = {1, 2};
-    const std::array<std::span<const uint32_t>, 1> first = {first_pages}, second = {second_pages}, third = {long_pages};
-    const std::vector<int32_t> ids(640);
-    const Values before_k = normals(639 * 64, 7), before_v = normals(639 * 64, 8);
-    const SequenceRows before{.rows = 639, .pages = third};
-    backend->kv_append(view(before_k, 639), view(before_v, 639), layer, {.tokens = {ids.data(), 639}, .sequences = {&before, 1}});
+  for (const KernelTable* table : {tested_tables().front(), tested_tables().back()})
+    for (const Types types : all_types()) {
+      const Shape shape{4, 2, 32, 32, 16};
+      const auto backend = backend_for(*table);
+      KvLayer layer{.page_tokens = 16, .kv_heads = 2, .k_dim = 32, .v_dim = 32, .k_type = types.k, .v_type = types.v};
+      layer.page_stride = layer.bytes_per_page();
+      Values memory(layer.page_stride * 44 / 4);
+      layer.first_page = reinterpret_cast<std::byte*>(memory.data());
+      std::vector<uint32_t> long_pages(40);  // 640 tokens: a context of more than one run
+      std::iota(long_pages.begin(), long_pages.end(), 4u);
+      const std::array<uint32_t, 2> first_pages = {3, 0}, second_pages = {1, 2};
+      const std::array<std::span<const uint32_t>, 1> first = {first_pages}, second = {second_pages}, third = {long_pages};
+      const std::vector<int32_t> ids(640);
+      const Values before_k = normals(639 * 64, 7), before_v = normals(639 * 64, 8);
+      const SequenceRows before{.rows = 639, .pages = third};
+      backend->kv_append(view(before_k, 639), view(before_v, 639), layer, {.tokens = {ids.data(), 639}, .sequences = {&before, 1}});
 
-    const Values q = normals(41 * 128, 1), k = normals(41 * 64, 2), v = normals(41 * 64, 3);
-    const AttentionOptions options{.heads = shape.heads, .scale = 0.2f};
-    const std::array<SequenceRows, 3> all = {SequenceRows{.first_row = 0, .rows = 1, .past = 639, .pages = third},
-                                             SequenceRows{.first_row = 1, .rows = 17, .pages = first},
-                                             SequenceRows{.first_row = 18, .rows = 23, .pages = second}};
-    Values together(41 * 128), alone(41 * 128);
-    const Step step{.tokens = {ids.data(), 41}, .sequences = all, .generated_rows = 1};
-    backend->kv_append(view(k, 41), view(v, 41), layer, step);
-    backend->attention(view(q, 41), layer, step, view(together, 41), options);
-    for (const SequenceRows& one : all) {
-      const Step single{.tokens = {ids.data(), 41}, .sequences = {&one, 1}};
-      backend->kv_append(view(k, 41), view(v, 41), layer, single);
-      backend->attention(view(q, 41), layer, single, view(alone, 41), options);
+      const Values q = normals(41 * 128, 1), k = normals(41 * 64, 2), v = normals(41 * 64, 3);
+      const AttentionOptions options{.heads = shape.heads, .scale = 0.2f};
+      const std::array<SequenceRows, 3> all = {SequenceRows{.first_row = 0, .rows = 1, .past = 639, .pages = third},
+                                               SequenceRows{.first_row = 1, .rows = 17, .pages = first},
+                                               SequenceRows{.first_row = 18, .rows = 23, .pages = second}};
+      Values together(41 * 128), alone(41 * 128);
+      const Step step{.tokens = {ids.data(), 41}, .sequences = all, .generated_rows = 1};
+      backend->kv_append(view(k, 41), view(v, 41), layer, step);
+      backend->attention(view(q, 41), layer, step, view(together, 41), options);
+      for (const SequenceRows& one : all) {
+        const Step single{.tokens = {ids.data(), 41}, .sequences = {&one, 1}};
+        backend->kv_append(view(k, 41), view(v, 41), layer, single);
+        backend->attention(view(q, 41), layer, single, view(alone, 41), options);
+      }
+      expect_same_bits(together, alone, types.name() + " " + table->isa);
     }
-    expect_same_bits(together, alone, types.name());
-  }
 }
 
 TEST(ShortConv, NearTheReferenceAndTheSameInPieces) {

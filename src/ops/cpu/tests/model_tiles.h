@@ -19,8 +19,8 @@ struct ModelTiles {
   static inline thread_local ModelTile tiles[8];
   static inline thread_local bool configured = false;
 
-  static void configure(unsigned inner) {
-    for (unsigned t = 0; t < 8; ++t) tiles[t] = {t >= 6 ? inner : 16, t == 4 || t == 5 ? 4 * inner : 64, {}};
+  static void configure(unsigned inner, unsigned rows = 16) {
+    for (unsigned t = 0; t < 8; ++t) tiles[t] = {t >= 6 ? inner : rows, t == 4 || t == 5 ? 4 * inner : 64, {}};
     configured = true;
   }
   static void release() { configured = false; }
@@ -45,7 +45,7 @@ struct ModelTiles {
   template <int kSums, int kX, int kWeights>
   static void dot_signed() {
     EXPECT_EQ(tiles[kX].row_bytes, 4 * tiles[kWeights].rows);
-    for (unsigned m = 0; m < 16; ++m)
+    for (unsigned m = 0; m < tiles[kSums].rows; ++m)
       for (unsigned n = 0; n < 16; ++n) {
         int32_t sum;
         std::memcpy(&sum, tiles[kSums].bytes[m] + 4 * n, 4);
@@ -58,16 +58,23 @@ struct ModelTiles {
   // Even and odd inputs are summed apart and joined at the end of the instruction.
   template <int kSums, int kX, int kWeights>
   static void dot_bf16() {
-    for (unsigned m = 0; m < 16; ++m)
-      for (unsigned n = 0; n < 16; ++n) {
-        float sum[2] = {0, 0}, whole;
-        for (unsigned k = 0; k < tiles[kWeights].rows; ++k)
-          for (unsigned i = 0; i < 2; ++i)
-            sum[i] += value<Bf16>(tiles[kX].bytes[m] + 4 * k + 2 * i) * value<Bf16>(tiles[kWeights].bytes[k] + 4 * n + 2 * i);
-        std::memcpy(&whole, tiles[kSums].bytes[m] + 4 * n, 4);
-        whole += sum[0] + sum[1];
-        std::memcpy(tiles[kSums].bytes[m] + 4 * n, &whole, 4);
-      }
+    EXPECT_EQ(tiles[kX].row_bytes, 4 * tiles[kWeights].rows);
+    const unsigned inner = tiles[kWeights].rows;
+    float weights[2][16][16];
+    for (unsigned k = 0; k < inner; ++k)
+      for (unsigned n = 0; n < 16; ++n)
+        for (unsigned i = 0; i < 2; ++i) weights[i][k][n] = value<Bf16>(tiles[kWeights].bytes[k] + 4 * n + 2 * i);
+    for (unsigned m = 0; m < tiles[kSums].rows; ++m) {
+      float sums[2][16] = {}, whole[16];
+      for (unsigned k = 0; k < inner; ++k)
+        for (unsigned i = 0; i < 2; ++i) {
+          const float x = value<Bf16>(tiles[kX].bytes[m] + 4 * k + 2 * i);
+          for (unsigned n = 0; n < 16; ++n) sums[i][n] += x * weights[i][k][n];
+        }
+      std::memcpy(whole, tiles[kSums].bytes[m], sizeof whole);
+      for (unsigned n = 0; n < 16; ++n) whole[n] += sums[0][n] + sums[1][n];
+      std::memcpy(tiles[kSums].bytes[m], whole, sizeof whole);
+    }
   }
 
  private:

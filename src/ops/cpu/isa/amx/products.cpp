@@ -1,4 +1,4 @@
-// The amx kernels: integer panels for many rows and bf16 panels through tiles, everything else as by avx512.
+// The amx kernels: integer panels for many rows and bf16 panels through tiles, everything else but attention as by avx512.
 #include "ops/cpu/isa/amx/tiles.h"
 #include "ops/cpu/isa/avx512_bf16/simd.h"
 #include "ops/cpu/kernel_table.h"

@@ -10,8 +10,8 @@
 namespace hearth::ops::cpu::amx {
 
 struct Tiles {
-  // Tiles 0..3: 16 rows by 16 sums. 4 and 5: 16 rows of `inner` 32-bit groups of inputs. 6 and 7: `inner` rows of 16 of them.
-  static HEARTH_ALWAYS_INLINE void configure(unsigned inner) {
+  // Tiles 0..3: `rows` rows by 16 sums. 4 and 5: `rows` rows of `inner` 32-bit groups of inputs. 6 and 7: `inner` rows of 16 of them.
+  static HEARTH_ALWAYS_INLINE void configure(unsigned inner, unsigned rows = 16) {
     struct alignas(64) {
       uint8_t palette = 1, start_row = 0, reserved[14] = {};
       uint16_t row_bytes[16] = {};
@@ -19,7 +19,7 @@ struct Tiles {
     } config;
     for (int t = 0; t < 8; ++t) {
       config.row_bytes[t] = static_cast<uint16_t>(t == 4 || t == 5 ? 4 * inner : 64);
-      config.rows[t] = static_cast<uint8_t>(t >= 6 ? inner : 16);
+      config.rows[t] = static_cast<uint8_t>(t >= 6 ? inner : rows);
     }
     asm volatile("ldtilecfg %0" ::"m"(config));
   }

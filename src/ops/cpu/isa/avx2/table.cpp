@@ -11,6 +11,7 @@ namespace avx2 {
 
 #include "ops/cpu/kernels/math.inl.h"
 #include "ops/cpu/kernels/rows.inl.h"
+#include "ops/cpu/kernels/attention_weights.inl.h"
 #include "ops/cpu/kernels/attention_tiles.inl.h"
 #include "ops/cpu/kernels/attention.inl.h"
 
@@ -33,9 +34,7 @@ constinit const KernelTable kAvx2{
     .softcap = &avx2::softcap,
     .softmax_sums = &avx2::softmax_sums,
     .put = avx2::kPut,
-    .attention_room = &avx2::attention_room,
-    .pack_queries = &avx2::pack_queries,
-    .attend = &avx2::attend,
+    .attention = {.room = &avx2::attention_room, .pack = &avx2::pack_queries, .run = &avx2::attend},
     .merge = &avx2::merge,
     .short_conv = &avx2::short_conv,
 };

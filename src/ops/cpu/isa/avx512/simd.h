@@ -168,6 +168,12 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F bf16_odd(I v) {
     return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
   }
+  static HEARTH_ALWAYS_INLINE F round_bf16(F v) {
+    return bf16_odd(_mm512_add_epi32(_mm512_castps_si512(v), _mm512_set1_epi32(0x8000)));
+  }
+  static HEARTH_ALWAYS_INLINE I bf16_pairs(F even, F odd) {
+    return _mm512_mask_blend_epi16(0xAAAAAAAAu, _mm512_srli_epi32(_mm512_castps_si512(even), 16), _mm512_castps_si512(odd));
+  }
   static HEARTH_ALWAYS_INLINE F to_float(I v) { return _mm512_cvtepi32_ps(v); }
   static HEARTH_ALWAYS_INLINE I to_int(F v) { return _mm512_cvtps_epi32(v); }
   static HEARTH_ALWAYS_INLINE int32_t isum(I v) { return _mm512_reduce_add_epi32(v); }

@@ -11,6 +11,7 @@ namespace avx512 {
 
 #include "ops/cpu/kernels/math.inl.h"
 #include "ops/cpu/kernels/rows.inl.h"
+#include "ops/cpu/kernels/attention_weights.inl.h"
 #include "ops/cpu/kernels/attention_tiles.inl.h"
 #include "ops/cpu/kernels/attention.inl.h"
 
@@ -33,9 +34,7 @@ constinit const KernelTable kAvx512{
     .softcap = &avx512::softcap,
     .softmax_sums = &avx512::softmax_sums,
     .put = avx512::kPut,
-    .attention_room = &avx512::attention_room,
-    .pack_queries = &avx512::pack_queries,
-    .attend = &avx512::attend,
+    .attention = {.room = &avx512::attention_room, .pack = &avx512::pack_queries, .run = &avx512::attend},
     .merge = &avx512::merge,
     .short_conv = &avx512::short_conv,
 };

@@ -258,6 +258,14 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F bf16_odd(I v) {
     return floats([&](int i) { return __builtin_bit_cast(float, static_cast<uint32_t>(v.v[i]) & 0xFFFF0000u); });
   }
+  static HEARTH_ALWAYS_INLINE F round_bf16(F v) {
+    return floats([&](int i) { return __builtin_bit_cast(float, (__builtin_bit_cast(uint32_t, v.v[i]) + 0x8000u) & 0xFFFF0000u); });
+  }
+  static HEARTH_ALWAYS_INLINE I bf16_pairs(F even, F odd) {
+    return ints([&](int i) {
+      return __builtin_bit_cast(uint32_t, even.v[i]) >> 16 | (__builtin_bit_cast(uint32_t, odd.v[i]) & 0xFFFF0000u);
+    });
+  }
   static HEARTH_ALWAYS_INLINE F to_float(I v) {
     return floats([&](int i) { return static_cast<float>(v.v[i]); });
   }

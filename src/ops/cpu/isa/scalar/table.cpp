@@ -11,6 +11,7 @@ namespace scalar {
 
 #include "ops/cpu/kernels/math.inl.h"
 #include "ops/cpu/kernels/rows.inl.h"
+#include "ops/cpu/kernels/attention_weights.inl.h"
 #include "ops/cpu/kernels/attention_tiles.inl.h"
 #include "ops/cpu/kernels/attention.inl.h"
 
@@ -33,9 +34,7 @@ constinit const KernelTable kScalar{
     .softcap = &scalar::softcap,
     .softmax_sums = &scalar::softmax_sums,
     .put = scalar::kPut,
-    .attention_room = &scalar::attention_room,
-    .pack_queries = &scalar::pack_queries,
-    .attend = &scalar::attend,
+    .attention = {.room = &scalar::attention_room, .pack = &scalar::pack_queries, .run = &scalar::attend},
     .merge = &scalar::merge,
     .short_conv = &scalar::short_conv,
 };
