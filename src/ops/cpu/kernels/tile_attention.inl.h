@@ -183,7 +183,8 @@ void score_pieces(const std::byte* queries, const std::byte* keys, unsigned dim,
       Tiles::template dot_bf16<kT, 4, 6>();
     });
   }
-  for_sums(first, end, [&]<int kT>() HEARTH_LAMBDA { Tiles::template store<kT>(scores + kT * kKvTile, kAttentionPart * sizeof(float)); });
+  constexpr size_t kStride = kAttentionPart * sizeof(float);
+  for_sums(first, end, [&]<int kT>() HEARTH_LAMBDA { Tiles::template store<kT>(scores + kT * kKvTile, kStride); });
 }
 
 // A part's weights, split in their place: of 32 tokens and of the other 32 the larger pieces, then what they leave.
@@ -237,7 +238,12 @@ struct PieceKernels {
 template <class Type>
 constexpr PieceKernels piece_kernels() {
   constexpr unsigned kKeys = kKeyPieces<Type>, kValues = kValuePieces<Type>;
-  return {&split_keys<Type>, &split_values<Type>, &score_pieces<kKeys>, &mix_pieces<kValues>, kKeys * kTileBytes, kValues * kTileBytes};
+  return {.split_keys = &split_keys<Type>,
+          .split_values = &split_values<Type>,
+          .score = &score_pieces<kKeys>,
+          .mix = &mix_pieces<kValues>,
+          .key_bytes = kKeys * kTileBytes,
+          .value_bytes = kValues * kTileBytes};
 }
 constexpr PieceKernels kPieceKernels[] = {
 #define HEARTH_KV_TYPE(name) piece_kernels<kv::name>(),
@@ -264,7 +270,8 @@ void attend(const AttentionRun& run) {
   Tiles::configure(16, run.queries < kTileQueries ? run.queries : kTileQueries);
   for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
     const Seen seen = seen_of(run.first, run.end, begin);
-    const std::byte *const *stored_keys = run.keys + (begin - run.begin) / kKvTile, *const *stored_values = run.values + (begin - run.begin) / kKvTile;
+    const std::byte* const* stored_keys = run.keys + (begin - run.begin) / kKvTile;
+    const std::byte* const* stored_values = run.values + (begin - run.begin) / kKvTile;
     const auto next = [&](const std::byte* const* stored, unsigned t) HEARTH_LAMBDA {
       const bool fetches = run.queries <= kTileQueries && begin + (kPartTiles + t) * kKvTile < run.known_end;
       return fetches ? stored[kPartTiles + t] : nullptr;
@@ -273,8 +280,8 @@ void attend(const AttentionRun& run) {
       of_keys.split_keys(stored_keys[t], next(stored_keys, t), run.k_dim, keys + t * depth * of_keys.key_bytes);
     for (unsigned half = seen.first / 32; half * 32 < seen.end; ++half) {
       const std::byte* const next_two[2] = {next(stored_values, 2 * half), next(stored_values, 2 * half + 1)};
-      of_values.split_values(stored_values + 2 * half, next_two, seen_of(begin + seen.first, begin + seen.end, begin + 32 * half), run.v_dim,
-                             values + half * vectors * of_values.value_bytes);
+      const Seen in_half = seen_of(begin + seen.first, begin + seen.end, begin + 32 * half);
+      of_values.split_values(stored_values + 2 * half, next_two, in_half, run.v_dim, values + half * vectors * of_values.value_bytes);
     }
     // First all scores, then all mixed values: a part's keys fill most of a first-level cache.
     for (uint32_t at = 0; at < run.queries; at += kTileQueries) {
@@ -282,7 +289,8 @@ void attend(const AttentionRun& run) {
       if (block.first >= block.end) continue;
       float* of_block = scores + size_t{at} * kAttentionPart;
       alignas(64) float keep[16];
-      of_keys.score(queries + at / kTileQueries * depth * kQueryPieces * kTileBytes, keys, run.k_dim, block.first / kKvTile, (block.end + kKvTile - 1) / kKvTile, of_block);
+      of_keys.score(queries + at / kTileQueries * depth * kQueryPieces * kTileBytes, keys, run.k_dim, block.first / kKvTile,
+                    (block.end + kKvTile - 1) / kKvTile, of_block);
       weigh(of_block, block, begin, run.scale, run.softcap, run.state.top + at, sums + 16 * at, keep);
       split_weights(of_block, block.queries);
       keep_mixed(run.state.mixed + at * stride, keep, block.queries, stride);
