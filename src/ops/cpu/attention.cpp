@@ -177,11 +177,11 @@ void Attender::run(const Piece& piece, const Call& call, OfWorker& worker) {
     const uint32_t begin = r * kAttentionRun, first = std::max(begin, tile.from), end = std::min(begin + kAttentionRun, tile.to);
     const uint32_t known_end = std::min(begin + kAttentionRun + kAttentionPart, tile.to);
     const RunTiles tiles(*tile.sequence, layer, tile.kv_head, begin, first, known_end);
-    workers_.kernels.attention.run({.packed = packed, .queries = queries, .from = from, .to = to, .keys = tiles.keys,
-                             .values = tiles.values, .begin = begin, .first = first, .end = end,
-                             .known_end = known_end, .k_type = layer.k_type,
-                             .v_type = layer.v_type, .k_dim = layer.k_dim, .v_dim = layer.v_dim, .scale = call.options.scale,
-                             .softcap = call.options.softcap, .scratch = worker.scratch.at_least(attention_scratch(room, layer)), .state = state});
+    workers_.kernels.attention.run({.packed = packed, .queries = queries, .from = from, .to = to, .keys = tiles.keys, .values = tiles.values,
+                                    .begin = begin, .first = first, .end = end, .known_end = known_end,
+                                    .k_type = layer.k_type, .v_type = layer.v_type, .k_dim = layer.k_dim, .v_dim = layer.v_dim,
+                                    .scale = call.options.scale, .softcap = call.options.softcap,
+                                    .scratch = worker.scratch.at_least(attention_scratch(room, layer)), .state = state});
     if (is_whole) workers_.kernels.merge(total, state, queries, layer.v_dim);
   }
   if (is_whole) finish(tile, total, call);

@@ -1,4 +1,4 @@
-// Attention of some query vectors over a run of the context, written once over Simd and the KV types.
+// Attention over vectors (through tiles: tile_attention.inl.h) of some queries and a run of the context, written once over Simd and the KV types.
 //
 // Lanes are sixteen tokens for scores (keys lie transposed) and sixteen dimensions for mixed values: there are no sums over
 // lanes but one per query and run. Every score is one chain of multiply-adds over the dimensions, every mixed value one chain

@@ -12,7 +12,7 @@ namespace avx512 {
 #include "ops/cpu/kernels/math.inl.h"
 #include "ops/cpu/kernels/rows.inl.h"
 #include "ops/cpu/kernels/attention_weights.inl.h"
-#include "ops/cpu/kernels/attention_tiles.inl.h"
+#include "ops/cpu/kernels/attention_products.inl.h"
 #include "ops/cpu/kernels/attention.inl.h"
 
 extern const ProductTable kProducts;  // products.cpp
