@@ -1,18 +1,23 @@
 // Attention through tiles (AMX), written once over Simd, Tiles and the KV types; included after attention_weights.inl.h.
 //
 // Tiles multiply bf16 and sum in f32. So numbers are split: into the nearest number of bf16, the one nearest to what it leaves, and
-// so on, with eight to nine bits each. Scores stand in an exponent, so queries are three such pieces and keys as many as hold what
-// their type can be; of weights and values, whose errors stay as small as they are, two. Products of pieces that are smaller than
-// what is left out anyway are left out. A row of a tile is one query, whose result does not depend on the other rows: one token that
-// is generated and a prompt's sixteen queries of a tile get the same bits.
+// so on, with eight to nine bits each. Queries and keys are as many pieces as their product needs for what the cache's type can tell
+// apart, three each in f32; weights and values two. Products of pieces that are smaller than what is left out anyway are left out. A
+// row of a tile is one query, whose result does not depend on the other rows: one token that is generated and a prompt's queries get
+// the same bits.
+//
+// Two tiles of rows meet two of columns: each tile that is loaded is multiplied twice. What a loop passes over again and again, keys
+// of 32 tokens or values of 32 dimensions and the rows of two tiles, fits the first-level cache.
 //
 // Tiles read pairs of inputs. Which two make a pair is free as long as both operands agree: here number i of 32 and number i + 16,
 // for then vectors pair up lane by lane.
 
 constexpr unsigned kTileQueries = 16, kQueryPieces = 3, kMixPieces = 2;
+constexpr unsigned kBlocksAtOnce = 8;  // of kTileQueries, that pass over a part together
 
 using PairTile = std::byte[16][64];  // sixteen rows of sixteen pairs
 constexpr size_t kTileBytes = sizeof(PairTile);
+constexpr size_t kScoreBytes = kAttentionPart * sizeof(float);  // of a query, in a part
 
 // Of a key in the cache: bf16 and fp8-e4m3 are one bf16; f16 and a 4-bit code times its scale two; q8_0 and q5_1 nearly so.
 template <class Type>
@@ -26,6 +31,10 @@ constexpr unsigned kKeyPieces<kv::F32> = 3;
 template <class Type>
 constexpr unsigned kValuePieces = kKeyPieces<Type> < kMixPieces ? kKeyPieces<Type> : kMixPieces;
 
+// Of a query that meets such keys: what a third piece would add is far less than what the type has rounded away.
+template <class Type>
+constexpr unsigned kPiecesForKeys = kKeyPieces<Type> == 3 ? 3 : 2;
+
 // Stores the pieces of sixteen pairs, one after the other, kTileBytes or any other distance apart.
 template <unsigned kPieces>
 HEARTH_ALWAYS_INLINE void store_pieces(std::byte* out, size_t distance, F first, F second) {
@@ -37,6 +46,9 @@ HEARTH_ALWAYS_INLINE void store_pieces(std::byte* out, size_t distance, F first,
     second = Simd::sub(second, second_piece);
   }
 }
+
+constexpr unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+constexpr unsigned most(unsigned a, unsigned b) { return a > b ? a : b; }
 
 constexpr unsigned tiles_of(unsigned inputs) { return (inputs + 31) / 32; }
 
@@ -141,50 +153,82 @@ void split_values(const std::byte* const* stored, const std::byte* const* next, 
 
 // --- products ---------------------------------------------------------------------------------------------------------------
 
-// Calls product<t>() for tiles of sums t in [first, end) of four.
-template <class Product>
-HEARTH_ALWAYS_INLINE void for_sums(unsigned first, unsigned end, Product product) {
-  if (first == 0 && end > 0) product.template operator()<0>();
-  if (first <= 1 && end > 1) product.template operator()<1>();
-  if (first <= 2 && end > 2) product.template operator()<2>();
-  if (first <= 3 && end > 3) product.template operator()<3>();
+// One or two tiles, each of several pieces.
+struct Operand {
+  const std::byte* tiles[2];
+  size_t stride;       // of a tile's rows
+  size_t piece_bytes;  // from one piece to the next
+};
+
+// Which piece of the rows meets which of the columns, in an order in which one of the two is loaded already.
+struct PiecePair {
+  unsigned row, column;
+};
+template <unsigned kRowPieces, unsigned kColumnPieces>
+constexpr PiecePair kPiecePairs[] = {{1, 0}, {0, 0}, {0, 1}};
+template <unsigned kRowPieces>
+constexpr PiecePair kPiecePairs<kRowPieces, 1>[] = {{1, 0}, {0, 0}};
+template <>
+constexpr PiecePair kPiecePairs<3, 3>[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}, {0, 2}};
+
+// Sums of rows r and columns c, tile 2 * r + c, += the pieces of rows in tiles 4 and 5 times those of columns in 6 and 7.
+template <unsigned kRows, unsigned kColumns, unsigned kRowPieces, unsigned kColumnPieces>
+HEARTH_ALWAYS_INLINE void add_products(const Operand& rows, const Operand& columns) {
+  constexpr auto& kPairs = kPiecePairs<kRowPieces, kColumnPieces>;
+  const auto add = [&]<size_t kAt>() HEARTH_LAMBDA {
+    constexpr PiecePair pair = kPairs[kAt];
+    if constexpr (kAt == 0 || pair.row != kPairs[kAt - (kAt > 0)].row) {
+      Tiles::template load<4>(rows.tiles[0] + pair.row * rows.piece_bytes, rows.stride);
+      if constexpr (kRows > 1) Tiles::template load<5>(rows.tiles[1] + pair.row * rows.piece_bytes, rows.stride);
+    }
+    if constexpr (kAt == 0 || pair.column != kPairs[kAt - (kAt > 0)].column) {
+      Tiles::template load<6>(columns.tiles[0] + pair.column * columns.piece_bytes, columns.stride);
+      if constexpr (kColumns > 1) Tiles::template load<7>(columns.tiles[1] + pair.column * columns.piece_bytes, columns.stride);
+    }
+    Tiles::template dot_bf16<0, 4, 6>();
+    if constexpr (kColumns > 1) Tiles::template dot_bf16<1, 4, 7>();
+    if constexpr (kRows > 1) Tiles::template dot_bf16<2, 5, 6>();
+    if constexpr (kRows > 1 && kColumns > 1) Tiles::template dot_bf16<3, 5, 7>();
+  };
+  [&]<size_t... kAt>(std::index_sequence<kAt...>) HEARTH_LAMBDA { (add.template operator()<kAt>(), ...); }
+  (std::make_index_sequence<std::size(kPairs)>());
 }
 
-// Sums += the pieces of rows in tiles 4 and 5, the larger ones first, times those at `pieces`, but for the smallest products.
-template <int kSums, unsigned kPieces, unsigned kRowPieces>
-HEARTH_ALWAYS_INLINE void add_products(const std::byte* pieces) {
-  Tiles::template load<6>(pieces, 64);
-  Tiles::template dot_bf16<kSums, 4, 6>();
-  Tiles::template dot_bf16<kSums, 5, 6>();
-  if constexpr (kPieces > 1) {
-    Tiles::template load<7>(pieces + kTileBytes, 64);
-    Tiles::template dot_bf16<kSums, 4, 7>();
-    if constexpr (kRowPieces > 2) Tiles::template dot_bf16<kSums, 5, 7>();
-  }
-  if constexpr (kPieces > 2) {
-    Tiles::template load<6>(pieces + 2 * kTileBytes, 64);
-    Tiles::template dot_bf16<kSums, 4, 6>();
-  }
+// Calls body<rows, columns>() for one or two tiles of each.
+template <class Body>
+HEARTH_ALWAYS_INLINE void for_block(unsigned rows, unsigned columns, Body body) {
+  if (rows > 1 && columns > 1) body.template operator()<2, 2>();
+  else if (rows > 1) body.template operator()<2, 1>();
+  else if (columns > 1) body.template operator()<1, 2>();
+  else body.template operator()<1, 1>();
 }
 
-// scores[q * kAttentionPart + token] of a part's token tiles [first, end).
-template <unsigned kPieces>
-void score_pieces(const std::byte* queries, const std::byte* keys, unsigned dim, unsigned first, unsigned end, float* scores) {
+// Does to<t>(place of sums t) for the sums of a block: tiles of sixteen numbers side by side, and `below` numbers further those below.
+template <unsigned kRows, unsigned kColumns, class To>
+HEARTH_ALWAYS_INLINE void for_sums(float* sums, size_t below, To to) {
+  to.template operator()<0>(sums);
+  if constexpr (kColumns > 1) to.template operator()<1>(sums + 16);
+  if constexpr (kRows > 1) to.template operator()<2>(sums + below);
+  if constexpr (kRows > 1 && kColumns > 1) to.template operator()<3>(sums + below + 16);
+}
+
+// scores[q * kAttentionPart + token] of one or two tiles of queries and of tokens, the columns from `tile` on.
+template <unsigned kRowPieces, unsigned kPieces>
+void score_pieces(const std::byte* queries, unsigned rows, const std::byte* keys, unsigned tile, unsigned columns, unsigned dim, float* scores) {
   const unsigned depth = tiles_of(dim);
-  for_sums(first, end, []<int kT>() HEARTH_LAMBDA { Tiles::template zero<kT>(); });
-  for (unsigned d = 0; d < depth; ++d, queries += kQueryPieces * kTileBytes, keys += kPieces * kTileBytes) {
-    const size_t to_next = size_t{depth} * kPieces * kTileBytes;
-    Tiles::template load<4>(queries, 64);
-    Tiles::template load<5>(queries + kTileBytes, 64);
-    for_sums(first, end, [&]<int kT>() HEARTH_LAMBDA { add_products<kT, kPieces, kQueryPieces>(keys + kT * to_next); });
-    Tiles::template load<4>(queries + 2 * kTileBytes, 64);
-    for_sums(first, end, [&]<int kT>() HEARTH_LAMBDA {
-      Tiles::template load<6>(keys + kT * to_next, 64);
-      Tiles::template dot_bf16<kT, 4, 6>();
-    });
-  }
-  constexpr size_t kStride = kAttentionPart * sizeof(float);
-  for_sums(first, end, [&]<int kT>() HEARTH_LAMBDA { Tiles::template store<kT>(scores + kT * kKvTile, kStride); });
+  const size_t to_rows = size_t{depth} * kQueryPieces * kTileBytes, to_columns = size_t{depth} * kPieces * kTileBytes;
+  keys += tile * to_columns;
+  for_block(rows, columns, [&]<unsigned kRows, unsigned kColumns>() HEARTH_LAMBDA {
+    const auto zero = []<int kT>(float*) HEARTH_LAMBDA { Tiles::template zero<kT>(); };
+    const auto store = []<int kT>(float* to) HEARTH_LAMBDA { Tiles::template store<kT>(to, kScoreBytes); };
+    float* sums = scores + tile * kKvTile;
+    for_sums<kRows, kColumns>(sums, kTileQueries * kAttentionPart, zero);
+    for (unsigned d = 0; d < depth; ++d) {
+      const std::byte *q = queries + d * kQueryPieces * kTileBytes, *k = keys + d * kPieces * kTileBytes;
+      add_products<kRows, kColumns, kRowPieces, kPieces>({{q, q + to_rows}, 64, kTileBytes}, {{k, k + to_columns}, 64, kTileBytes});
+    }
+    for_sums<kRows, kColumns>(sums, kTileQueries * kAttentionPart, store);
+  });
 }
 
 // A part's weights, split in their place: of 32 tokens and of the other 32 the larger pieces, then what they leave.
@@ -197,23 +241,22 @@ HEARTH_ALWAYS_INLINE void split_weights(float* weights, unsigned queries) {
   }
 }
 
-// mixed += weights * values, over the part's tokens [first, end).
+// mixed += weights * values of one or two tiles of queries and of sixteen dimensions, over the part's tokens [first, end).
 template <unsigned kPieces>
-void mix_pieces(const float* weights, const std::byte* values, unsigned first, unsigned end, unsigned vectors, float* mixed) {
-  const size_t stride = size_t{vectors} * 16 * sizeof(float), row_bytes = kAttentionPart * sizeof(float);
-  const auto* rows = reinterpret_cast<const std::byte*>(weights);
-  for (unsigned v = 0; v < vectors; v += 4) {
-    const unsigned count = vectors - v < 4 ? vectors - v : 4;
-    for_sums(0, count, [&]<int kT>() HEARTH_LAMBDA { Tiles::template load<kT>(mixed + 16 * (v + kT), stride); });
+void mix_pieces(const float* weights, unsigned rows, const std::byte* values, unsigned vector, unsigned vectors, unsigned first, unsigned end,
+                float* mixed) {
+  const size_t stride = size_t{vectors} * 16, below = kTileQueries * stride;
+  for_block(rows, vectors - vector, [&]<unsigned kRows, unsigned kColumns>() HEARTH_LAMBDA {
+    const auto load = [&]<int kT>(float* from) HEARTH_LAMBDA { Tiles::template load<kT>(from, stride * sizeof(float)); };
+    const auto store = [&]<int kT>(float* to) HEARTH_LAMBDA { Tiles::template store<kT>(to, stride * sizeof(float)); };
+    for_sums<kRows, kColumns>(mixed + 16 * vector, below, load);
     for (unsigned half = first / 32; 32 * half < end; ++half) {
-      Tiles::template load<4>(rows + 64 * half, row_bytes);
-      Tiles::template load<5>(rows + 128 + 64 * half, row_bytes);
-      for_sums(0, count, [&]<int kT>() HEARTH_LAMBDA {
-        add_products<kT, kPieces, kMixPieces>(values + size_t{half * vectors + v + kT} * kPieces * kTileBytes);
-      });
+      const std::byte* w = reinterpret_cast<const std::byte*>(weights) + 64 * half;
+      const std::byte* v = values + size_t{half * vectors + vector} * kPieces * kTileBytes;
+      add_products<kRows, kColumns, kMixPieces, kPieces>({{w, w + kTileQueries * kScoreBytes}, kScoreBytes, 128}, {{v, v + kPieces * kTileBytes}, 64, kTileBytes});
     }
-    for_sums(0, count, [&]<int kT>() HEARTH_LAMBDA { Tiles::template store<kT>(mixed + 16 * (v + kT), stride); });
-  }
+    for_sums<kRows, kColumns>(mixed + 16 * vector, below, store);
+  });
 }
 
 // mixed *= keep, query by query. What becomes subnormal is made 0, as tiles would: how many pass over it depends on the other queries.
@@ -231,8 +274,8 @@ HEARTH_ALWAYS_INLINE void keep_mixed(float* mixed, const float* keep, unsigned q
 struct PieceKernels {
   void (*split_keys)(const std::byte*, const std::byte*, unsigned, std::byte*);
   void (*split_values)(const std::byte* const*, const std::byte* const*, Seen, unsigned, std::byte*);
-  void (*score)(const std::byte*, const std::byte*, unsigned, unsigned, unsigned, float*);
-  void (*mix)(const float*, const std::byte*, unsigned, unsigned, unsigned, float*);
+  void (*score)(const std::byte*, unsigned, const std::byte*, unsigned, unsigned, unsigned, float*);
+  void (*mix)(const float*, unsigned, const std::byte*, unsigned, unsigned, unsigned, unsigned, float*);
   size_t key_bytes, value_bytes;  // of 32 dimensions of sixteen tokens, and of sixteen of 32
 };
 template <class Type>
@@ -240,7 +283,7 @@ constexpr PieceKernels piece_kernels() {
   constexpr unsigned kKeys = kKeyPieces<Type>, kValues = kValuePieces<Type>;
   return {.split_keys = &split_keys<Type>,
           .split_values = &split_values<Type>,
-          .score = &score_pieces<kKeys>,
+          .score = &score_pieces<kPiecesForKeys<Type>, kKeys>,
           .mix = &mix_pieces<kValues>,
           .key_bytes = kKeys * kTileBytes,
           .value_bytes = kValues * kTileBytes};
@@ -253,19 +296,72 @@ constexpr PieceKernels kPieceKernels[] = {
 
 // --- a run of the context ---------------------------------------------------------------------------------------------------
 
+// Some of a run's queries and one part of its tokens, split.
+struct PartOfRun {
+  const AttentionRun& run;
+  uint32_t at, begin;  // the first query, a multiple of kTileQueries; the first token
+  const std::byte *keys, *values;
+  float *scores, *sums;  // of query `at`
+};
+
+// Blocks [i, i + 2) as one: how many there are and what their queries see together.
+struct TwoBlocks {
+  unsigned rows, first, end;
+};
+HEARTH_ALWAYS_INLINE TwoBlocks two_at(const QueryBlock* blocks, unsigned i, unsigned count) {
+  if (i + 1 == count) return {1, blocks[i].first, blocks[i].end};
+  return {2, least(blocks[i].first, blocks[i + 1].first), most(blocks[i].end, blocks[i + 1].end)};
+}
+
+// All scores of 32 tokens, then those of the others; then weights; then all mixed values of 32 dimensions, then of the next.
+void pass_over(const PartOfRun& part) {
+  const AttentionRun& run = part.run;
+  const PieceKernels& of_keys = kPieceKernels[static_cast<size_t>(run.k_type)];
+  const PieceKernels& of_values = kPieceKernels[static_cast<size_t>(run.v_type)];
+  const unsigned depth = tiles_of(run.k_dim), vectors = (run.v_dim + 15) / 16;
+  const size_t stride = size_t{vectors} * 16;
+  const auto* queries = reinterpret_cast<const std::byte*>(run.packed) + size_t{part.at} / kTileQueries * depth * kQueryPieces * kTileBytes;
+  float* mixed = run.state.mixed + part.at * stride;
+  QueryBlock blocks[kBlocksAtOnce];
+  unsigned count = 0;
+  for (; count < kBlocksAtOnce && part.at + count * kTileQueries < run.queries; ++count)
+    blocks[count] = block_at(run, part.at + count * kTileQueries, kTileQueries, part.begin);
+
+  for (unsigned tile = 0; tile < kPartTiles; tile += 2)
+    for (unsigned i = 0; i < count; i += 2) {
+      const TwoBlocks two = two_at(blocks, i, count);
+      const unsigned first = most(tile, two.first / kKvTile), end = least(tile + 2, (two.end + kKvTile - 1) / kKvTile);
+      if (two.first >= two.end || first >= end) continue;
+      of_keys.score(queries + size_t{i} * depth * kQueryPieces * kTileBytes, two.rows, part.keys, first, end - first, run.k_dim,
+                    part.scores + size_t{i} * kTileQueries * kAttentionPart);
+    }
+  for (unsigned i = 0; i < count; ++i) {
+    float *weights = part.scores + size_t{i} * kTileQueries * kAttentionPart, *of_block = mixed + i * kTileQueries * stride;
+    alignas(64) float keep[16];
+    weigh(weights, blocks[i], part.begin, run.scale, run.softcap, run.state.top + part.at + i * kTileQueries, part.sums + 16 * i * kTileQueries, keep);
+    split_weights(weights, blocks[i].queries);
+    keep_mixed(of_block, keep, blocks[i].queries, stride);
+  }
+  for (unsigned vector = 0; vector < vectors; vector += 2)
+    for (unsigned i = 0; i < count; i += 2) {
+      const TwoBlocks two = two_at(blocks, i, count);
+      if (two.first < two.end)
+        of_values.mix(part.scores + size_t{i} * kTileQueries * kAttentionPart, two.rows, part.values, vector, vectors, two.first, two.end,
+                      mixed + i * kTileQueries * stride);
+    }
+}
+
 void attend(const AttentionRun& run) {
   const uint32_t room = attention_room(run.queries);
   const unsigned depth = tiles_of(run.k_dim), vectors = (run.v_dim + 15) / 16;
-  const size_t stride = size_t{vectors} * 16;
   float *sums = run.scratch, *scores = sums + size_t{room} * 16;  // (room, 16) and (room, kAttentionPart)
-  const auto* queries = reinterpret_cast<const std::byte*>(run.packed);
   const PieceKernels& of_keys = kPieceKernels[static_cast<size_t>(run.k_type)];
   const PieceKernels& of_values = kPieceKernels[static_cast<size_t>(run.v_type)];
   auto* keys = reinterpret_cast<std::byte*>(scores + size_t{room} * kAttentionPart);  // (kPartTiles, depth) tiles
   std::byte* values = keys + kPartTiles * depth * of_keys.key_bytes;                  // (2, vectors)
   for (uint32_t q = 0; q < run.queries; ++q) run.state.top[q] = -__builtin_inff();
   __builtin_memset(sums, 0, size_t{room} * 16 * sizeof(float));
-  __builtin_memset(run.state.mixed, 0, room * stride * sizeof(float));
+  __builtin_memset(run.state.mixed, 0, size_t{room} * vectors * 16 * sizeof(float));
 
   Tiles::configure(16, run.queries < kTileQueries ? run.queries : kTileQueries);
   for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
@@ -283,23 +379,8 @@ void attend(const AttentionRun& run) {
       const Seen in_half = seen_of(begin + seen.first, begin + seen.end, begin + 32 * half);
       of_values.split_values(stored_values + 2 * half, next_two, in_half, run.v_dim, values + half * vectors * of_values.value_bytes);
     }
-    // First all scores, then all mixed values: a part's keys fill most of a first-level cache.
-    for (uint32_t at = 0; at < run.queries; at += kTileQueries) {
-      const QueryBlock block = block_at(run, at, kTileQueries, begin);
-      if (block.first >= block.end) continue;
-      float* of_block = scores + size_t{at} * kAttentionPart;
-      alignas(64) float keep[16];
-      of_keys.score(queries + at / kTileQueries * depth * kQueryPieces * kTileBytes, keys, run.k_dim, block.first / kKvTile,
-                    (block.end + kKvTile - 1) / kKvTile, of_block);
-      weigh(of_block, block, begin, run.scale, run.softcap, run.state.top + at, sums + 16 * at, keep);
-      split_weights(of_block, block.queries);
-      keep_mixed(run.state.mixed + at * stride, keep, block.queries, stride);
-    }
-    for (uint32_t at = 0; at < run.queries; at += kTileQueries) {
-      const QueryBlock block = block_at(run, at, kTileQueries, begin);
-      if (block.first < block.end)
-        of_values.mix(scores + size_t{at} * kAttentionPart, values, block.first, block.end, vectors, run.state.mixed + at * stride);
-    }
+    for (uint32_t at = 0; at < run.queries; at += kBlocksAtOnce * kTileQueries)
+      pass_over({run, at, begin, keys, values, scores + size_t{at} * kAttentionPart, sums + 16 * at});
   }
   Tiles::release();
   for (uint32_t q = 0; q < run.queries; ++q) run.state.weight[q] = Simd::sum(Simd::load(sums + 16 * q));

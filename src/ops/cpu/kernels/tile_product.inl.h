@@ -107,17 +107,13 @@ HEARTH_ALWAYS_INLINE void split_digits(const L& block, const PackedCodes<L>& sou
   }
 }
 
-// Multiplies 32 rows, x, or the first sixteen of them, and finishes `before` rows of the 32 before them. Tiles 0 and 1: the first
-// sixteen rows' sums of high and low digits; 2 and 3: the others'.
+// Multiplies sixteen rows, x, into a tile of high digits and one of low ones, and finishes the sixteen before them.
 template <bool kMultiplies, bool kFinishes, class S>
-HEARTH_ALWAYS_INLINE void super_block(const S& scheme, const Digits& digits, const QuantizedStep* x, bool two, unsigned before,
-                                      float* out, TileSums<4>& sums) {
-  constexpr unsigned kParts = kStepInputs / kTileInputs, kPartRows = 32 / kParts;
+HEARTH_ALWAYS_INLINE void super_sixteen(const S& scheme, const Digits& digits, const QuantizedStep* x, float* out, TileSums<2>& sums) {
+  constexpr unsigned kParts = kStepInputs / kTileInputs, kPartRows = 16 / kParts;
   if constexpr (kMultiplies) {
     Tiles::template zero<0>();
     Tiles::template zero<1>();
-    Tiles::template zero<2>();
-    Tiles::template zero<3>();
   }
   for (unsigned t = 0; t < kParts; ++t) {
     if constexpr (kMultiplies) {
@@ -126,37 +122,30 @@ HEARTH_ALWAYS_INLINE void super_block(const S& scheme, const Digits& digits, con
       Tiles::template dot_signed<0, 4, 6>();
       Tiles::template load<7>(digits.low[t], 64);
       Tiles::template dot_signed<1, 4, 7>();
-      if (two) {
-        Tiles::template load<5>(x[16].codes + t * kTileInputs, sizeof(QuantizedStep));
-        Tiles::template dot_signed<2, 5, 6>();
-        Tiles::template dot_signed<3, 5, 7>();
-      }
     }
     if constexpr (kFinishes) {
-      for (unsigned r = t * kPartRows; r < least(before, (t + 1) * kPartRows); ++r) {
-        const I high = Simd::iload(sums.of[r / 16 * 2][r % 16]), low = Simd::iload(sums.of[r / 16 * 2 + 1][r % 16]);
-        finish_step(scheme, Simd::iadd(Simd::template shift32<6>(high), low), 0, (x - 32)[r], out - 16 * 32 + 16 * r);
+      HEARTH_UNROLL
+      for (unsigned r = t * kPartRows; r < (t + 1) * kPartRows; ++r) {
+        const I high = Simd::iload(sums.of[0][r]), low = Simd::iload(sums.of[1][r]);
+        finish_step(scheme, Simd::iadd(Simd::template shift32<6>(high), low), 0, (x - 16)[r], out - 16 * 16 + 16 * r);
       }
     }
   }
   if constexpr (kMultiplies) {
     Tiles::template store<0>(sums.of[0], 64);
     Tiles::template store<1>(sums.of[1], 64);
-    if (!two) return;
-    Tiles::template store<2>(sums.of[2], 64);
-    Tiles::template store<3>(sums.of[3], 64);
   }
 }
 
 template <class S>
 HEARTH_ALWAYS_INLINE void super_rows(const S& scheme, const Digits& digits, const QuantizedStep* x, unsigned rows, float* out) {
-  TileSums<4> sums;
-  super_block<true, false>(scheme, digits, x, rows > 16, 0, out, sums);
-  for (; rows > 32; rows -= 32) {
-    x += 32, out += 16 * 32;
-    super_block<true, true>(scheme, digits, x, rows > 32 + 16, 32, out, sums);
+  TileSums<2> sums;
+  super_sixteen<true, false>(scheme, digits, x, out, sums);
+  for (unsigned row = 16; row < rows; row += 16) {
+    x += 16, out += 16 * 16;
+    super_sixteen<true, true>(scheme, digits, x, out, sums);
   }
-  super_block<false, true>(scheme, digits, x + 32, false, rows, out + 16 * 32, sums);
+  super_sixteen<false, true>(scheme, digits, x + 16, out + 16 * 16, sums);
 }
 
 // --- one panel -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
 // Attention of the table amx: through tiles, for one query and for many.
+#include <iterator>
+#include <utility>
+
 #include "ops/cpu/isa/amx/tiles.h"
 #include "ops/cpu/isa/avx512_bf16/simd.h"
 #include "ops/cpu/kernel_table.h"
