@@ -18,11 +18,12 @@
 namespace hearth::testing {
 namespace {
 
-// Kernels that multiply in f32 are held to f32 arithmetic whatever the weights. Those that round what meets bf16 weights are held
-// to it by what that rounding may cost such models, and to no greedy tokens: random models choose among nearly equal ones.
-// Against bf16 arithmetic the bound is what transformers' own rounding of every activation costs: its two runs differ by 2.2e-2
-// (llama_bf16), ours in f32 from its f32 run by 3e-6.
-constexpr double kF32Error = 1e-4, kRoundedError = 2e-2, kBf16Error = 2.5e-2;
+// Kernels that multiply in f32 are held to f32 arithmetic whatever the weights. Those that round what meets bf16 weights may be off from
+// it by half of what transformers' own bf16 run is off, which rounds every activation (its worst: 6.0e-2 in llama_bf16, 2.6e-2 in
+// gemma3_scale), and are held to no greedy tokens: random models choose among nearly equal ones.
+// Against bf16 arithmetic the bound is what that rounding costs on average: its two runs differ by 2.2e-2 (llama_bf16), ours in f32 from
+// its f32 run by 3e-6.
+constexpr double kF32Error = 1e-4, kRoundedShare = 0.5, kBf16Error = 2.5e-2;
 
 std::vector<GoldenCase> all_cases() {
   auto cases = golden_cases();
@@ -72,7 +73,7 @@ std::vector<int32_t> greedy_tokens(model::Model& model, const GoldenCase& golden
 // In one piece, in odd pieces, token by token, and 64 greedy tokens. Returns the worst error.
 double check_model(model::Model& model, const GoldenCase& golden, bool rounds_bf16, const std::string& what) {
   const bool is_rounded = rounds_bf16 && !golden.bf16_logits.empty();
-  const double bound = is_rounded ? kRoundedError : kF32Error;
+  const double bound = is_rounded ? kRoundedShare * worst_error(golden.bf16_logits, golden.logits, golden.vocab) : kF32Error;
   const double whole = worst_error(logits_in_pieces(model, golden, {64}, false), golden.logits, golden.vocab);
   const double odd =
       worst_error(logits_in_pieces(model, golden, {1, 17, 5, 13, 3}, false), golden.logits, golden.vocab);

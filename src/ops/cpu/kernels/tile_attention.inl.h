@@ -1,4 +1,5 @@
-// Attention through tiles (AMX), written once over Simd, Tiles and the KV types; included after attention_weights.inl.h.
+// Attention through tiles (AMX), written once over Simd, Tiles and the KV types; included after
+// attention_weights.inl.h and tile_pieces.inl.h.
 //
 // Tiles multiply bf16 and sum in f32. So numbers are split: into the nearest number of bf16, the one nearest to what it leaves, and
 // so on, with eight to nine bits each. Queries and keys are as many pieces as their product needs for what the cache's type can tell
@@ -15,8 +16,6 @@
 constexpr unsigned kTileQueries = 16, kQueryPieces = 3, kMixPieces = 2;
 constexpr unsigned kBlocksAtOnce = 8;  // of kTileQueries, that pass over a part together
 
-using PairTile = std::byte[16][64];  // sixteen rows of sixteen pairs
-constexpr size_t kTileBytes = sizeof(PairTile);
 constexpr size_t kScoreBytes = kAttentionPart * sizeof(float);  // of a query, in a part
 
 // Of a key in the cache: bf16 and fp8-e4m3 are one bf16; f16 and a 4-bit code times its scale two; q8_0 and q5_1 nearly so.
@@ -34,18 +33,6 @@ constexpr unsigned kValuePieces = kKeyPieces<Type> < kMixPieces ? kKeyPieces<Typ
 // Of a query that meets such keys: what a third piece would add is far less than what the type has rounded away.
 template <class Type>
 constexpr unsigned kPiecesForKeys = kKeyPieces<Type> == 3 ? 3 : 2;
-
-// Stores the pieces of sixteen pairs, one after the other, kTileBytes or any other distance apart.
-template <unsigned kPieces>
-HEARTH_ALWAYS_INLINE void store_pieces(std::byte* out, size_t distance, F first, F second) {
-  HEARTH_UNROLL
-  for (unsigned piece = 0; piece < kPieces; ++piece, out += distance) {
-    const F first_piece = Simd::round_bf16(first), second_piece = Simd::round_bf16(second);
-    Simd::istore(out, Simd::bf16_pairs(first_piece, second_piece));
-    first = Simd::sub(first, first_piece);
-    second = Simd::sub(second, second_piece);
-  }
-}
 
 constexpr unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
 constexpr unsigned most(unsigned a, unsigned b) { return a > b ? a : b; }
@@ -153,65 +140,6 @@ void split_values(const std::byte* const* stored, const std::byte* const* next, 
 
 // --- products ---------------------------------------------------------------------------------------------------------------
 
-// One or two tiles, each of several pieces.
-struct Operand {
-  const std::byte* tiles[2];
-  size_t stride;       // of a tile's rows
-  size_t piece_bytes;  // from one piece to the next
-};
-
-// Which piece of the rows meets which of the columns, in an order in which one of the two is loaded already.
-struct PiecePair {
-  unsigned row, column;
-};
-template <unsigned kRowPieces, unsigned kColumnPieces>
-constexpr PiecePair kPiecePairs[] = {{1, 0}, {0, 0}, {0, 1}};
-template <unsigned kRowPieces>
-constexpr PiecePair kPiecePairs<kRowPieces, 1>[] = {{1, 0}, {0, 0}};
-template <>
-constexpr PiecePair kPiecePairs<3, 3>[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}, {0, 2}};
-
-// Sums of rows r and columns c, tile 2 * r + c, += the pieces of rows in tiles 4 and 5 times those of columns in 6 and 7.
-template <unsigned kRows, unsigned kColumns, unsigned kRowPieces, unsigned kColumnPieces>
-HEARTH_ALWAYS_INLINE void add_products(const Operand& rows, const Operand& columns) {
-  constexpr auto& kPairs = kPiecePairs<kRowPieces, kColumnPieces>;
-  const auto add = [&]<size_t kAt>() HEARTH_LAMBDA {
-    constexpr PiecePair pair = kPairs[kAt];
-    if constexpr (kAt == 0 || pair.row != kPairs[kAt - (kAt > 0)].row) {
-      Tiles::template load<4>(rows.tiles[0] + pair.row * rows.piece_bytes, rows.stride);
-      if constexpr (kRows > 1) Tiles::template load<5>(rows.tiles[1] + pair.row * rows.piece_bytes, rows.stride);
-    }
-    if constexpr (kAt == 0 || pair.column != kPairs[kAt - (kAt > 0)].column) {
-      Tiles::template load<6>(columns.tiles[0] + pair.column * columns.piece_bytes, columns.stride);
-      if constexpr (kColumns > 1) Tiles::template load<7>(columns.tiles[1] + pair.column * columns.piece_bytes, columns.stride);
-    }
-    Tiles::template dot_bf16<0, 4, 6>();
-    if constexpr (kColumns > 1) Tiles::template dot_bf16<1, 4, 7>();
-    if constexpr (kRows > 1) Tiles::template dot_bf16<2, 5, 6>();
-    if constexpr (kRows > 1 && kColumns > 1) Tiles::template dot_bf16<3, 5, 7>();
-  };
-  [&]<size_t... kAt>(std::index_sequence<kAt...>) HEARTH_LAMBDA { (add.template operator()<kAt>(), ...); }
-  (std::make_index_sequence<std::size(kPairs)>());
-}
-
-// Calls body<rows, columns>() for one or two tiles of each.
-template <class Body>
-HEARTH_ALWAYS_INLINE void for_block(unsigned rows, unsigned columns, Body body) {
-  if (rows > 1 && columns > 1) body.template operator()<2, 2>();
-  else if (rows > 1) body.template operator()<2, 1>();
-  else if (columns > 1) body.template operator()<1, 2>();
-  else body.template operator()<1, 1>();
-}
-
-// Does to<t>(place of sums t) for the sums of a block: tiles of sixteen numbers side by side, and `below` numbers further those below.
-template <unsigned kRows, unsigned kColumns, class To>
-HEARTH_ALWAYS_INLINE void for_sums(float* sums, size_t below, To to) {
-  to.template operator()<0>(sums);
-  if constexpr (kColumns > 1) to.template operator()<1>(sums + 16);
-  if constexpr (kRows > 1) to.template operator()<2>(sums + below);
-  if constexpr (kRows > 1 && kColumns > 1) to.template operator()<3>(sums + below + 16);
-}
-
 // scores[q * kAttentionPart + token] of one or two tiles of queries and of tokens, the columns from `tile` on.
 template <unsigned kRowPieces, unsigned kPieces>
 void score_pieces(const std::byte* queries, unsigned rows, const std::byte* keys, unsigned tile, unsigned columns, unsigned dim, float* scores) {
@@ -222,12 +150,12 @@ void score_pieces(const std::byte* queries, unsigned rows, const std::byte* keys
     const auto zero = []<int kT>(float*) HEARTH_LAMBDA { Tiles::template zero<kT>(); };
     const auto store = []<int kT>(float* to) HEARTH_LAMBDA { Tiles::template store<kT>(to, kScoreBytes); };
     float* sums = scores + tile * kKvTile;
-    for_sums<kRows, kColumns>(sums, kTileQueries * kAttentionPart, zero);
+    for_sums<kRows, kColumns>(sums, sums + 16, kTileQueries * kAttentionPart, zero);
     for (unsigned d = 0; d < depth; ++d) {
       const std::byte *q = queries + d * kQueryPieces * kTileBytes, *k = keys + d * kPieces * kTileBytes;
       add_products<kRows, kColumns, kRowPieces, kPieces>({{q, q + to_rows}, 64, kTileBytes}, {{k, k + to_columns}, 64, kTileBytes});
     }
-    for_sums<kRows, kColumns>(sums, kTileQueries * kAttentionPart, store);
+    for_sums<kRows, kColumns>(sums, sums + 16, kTileQueries * kAttentionPart, store);
   });
 }
 
@@ -249,13 +177,13 @@ void mix_pieces(const float* weights, unsigned rows, const std::byte* values, un
   for_block(rows, vectors - vector, [&]<unsigned kRows, unsigned kColumns>() HEARTH_LAMBDA {
     const auto load = [&]<int kT>(float* from) HEARTH_LAMBDA { Tiles::template load<kT>(from, stride * sizeof(float)); };
     const auto store = [&]<int kT>(float* to) HEARTH_LAMBDA { Tiles::template store<kT>(to, stride * sizeof(float)); };
-    for_sums<kRows, kColumns>(mixed + 16 * vector, below, load);
+    for_sums<kRows, kColumns>(mixed + 16 * vector, mixed + 16 * vector + 16, below, load);
     for (unsigned half = first / 32; 32 * half < end; ++half) {
       const std::byte* w = reinterpret_cast<const std::byte*>(weights) + 64 * half;
       const std::byte* v = values + size_t{half * vectors + vector} * kPieces * kTileBytes;
       add_products<kRows, kColumns, kMixPieces, kPieces>({{w, w + kTileQueries * kScoreBytes}, kScoreBytes, 128}, {{v, v + kPieces * kTileBytes}, 64, kTileBytes});
     }
-    for_sums<kRows, kColumns>(mixed + 16 * vector, below, store);
+    for_sums<kRows, kColumns>(mixed + 16 * vector, mixed + 16 * vector + 16, below, store);
   });
 }
 

@@ -1,5 +1,5 @@
-// Products through tiles (AMX), written once over Simd and Tiles; included after integer_product.inl.h, whose results they equal
-// bit for bit: integer sums are exact however they are formed, and the float steps are the same.
+// Products through tiles (AMX), written once over Simd and Tiles; included after tile_pieces.inl.h and
+// integer_product.inl.h, whose results they equal bit for bit: integer sums are exact however they are formed, and the float steps are the same.
 //   flat:   each group's sums are one product of tiles only as deep as the group
 //   super:  sub_scale * code = 64 * high + low, digits that fit 8 bits: full-depth products sum a whole step of each digit
 // Tiles and vectors work at the same time: while tiles multiply a block of rows, vectors finish the sums of the block before.
@@ -193,6 +193,23 @@ void tile_product(const PanelProduct& p) {
   Tiles::release();
 }
 
+// --- float panels: sums of 32 rows, or the first sixteen of them, and of one panel or two ----------------------------------
+
+HEARTH_ALWAYS_INLINE Operand operand(const void* first, const void* second, size_t stride, size_t piece_bytes) {
+  return {{static_cast<const std::byte*>(first), static_cast<const std::byte*>(second)}, stride, piece_bytes};
+}
+
+template <unsigned kRows, unsigned kColumns>
+HEARTH_ALWAYS_INLINE void begin_sums(const PanelProduct& p, unsigned row, bool at_zero) {
+  float *first = p.out + 16 * row, *second = p.second_out + 16 * row;
+  if (at_zero) for_sums<kRows, kColumns>(first, second, 16 * 16, []<int kT>(float*) HEARTH_LAMBDA { Tiles::template zero<kT>(); });
+  else for_sums<kRows, kColumns>(first, second, 16 * 16, []<int kT>(float* from) HEARTH_LAMBDA { Tiles::template load<kT>(from, 64); });
+}
+template <unsigned kRows, unsigned kColumns>
+HEARTH_ALWAYS_INLINE void end_sums(const PanelProduct& p, unsigned row) {
+  for_sums<kRows, kColumns>(p.out + 16 * row, p.second_out + 16 * row, 16 * 16, []<int kT>(float* to) HEARTH_LAMBDA { Tiles::template store<kT>(to, 64); });
+}
+
 // --- bf16 panels: any number of rows ---------------------------------------------------------------------------------------
 
 // The pairs of one tile, at `pairs`; a panel's last ones in a copy filled up with 0, for what follows the panel may be no number.
@@ -210,67 +227,87 @@ struct Bf16Panel {
 };
 
 // 32 rows, or the first sixteen of them, times one panel or two: pairs [begin, end). Sums continue those in memory, unless at 0.
-template <bool kTwoPanels>
+template <unsigned kPanels>
 HEARTH_ALWAYS_INLINE void bf16_block(const PanelProduct& p, const Bf16Panel& first, const Bf16Panel& second, unsigned row, unsigned begin,
                                      unsigned end, size_t fetch_bytes) {
-  const bool two = p.rows - row > 16;
-  float *out = p.out + 16 * row, *second_out = p.second_out + 16 * row;
-  if (begin == 0) {
-    Tiles::template zero<0>();
-    Tiles::template zero<1>();
-    Tiles::template zero<2>();
-    Tiles::template zero<3>();
-  } else {
-    Tiles::template load<0>(out, 64);
-    if (two) Tiles::template load<2>(out + 16 * 16, 64);
-    if constexpr (kTwoPanels) {
-      Tiles::template load<1>(second_out, 64);
-      if (two) Tiles::template load<3>(second_out + 16 * 16, 64);
+  for_block(p.rows - row > 16 ? 2 : 1, kPanels, [&]<unsigned kRows, unsigned kColumns>() HEARTH_LAMBDA {
+    begin_sums<kRows, kColumns>(p, row, begin == 0);
+    for (unsigned i = begin; i < end; i += kTilePairs) {
+      const Bf16Step* x = p.bf16 + 2 * i / kStepInputs * p.step_stride + row;
+      const unsigned at = 2 * i % kStepInputs;
+      if (fetch_bytes != 0) {
+        fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(first.weights + i) + fetch_bytes);
+        if constexpr (kPanels > 1) fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(second.weights + i) + fetch_bytes);
+      }
+      add_products<kRows, kColumns, 1, 1>(operand(x[0].values + at, x[16].values + at, sizeof(Bf16Step), 0),
+                                          operand(first.tile(i), second.tile(i), 64, 0));
     }
-  }
-  for (unsigned i = begin; i < end; i += kTilePairs) {
-    const Bf16Step* x = p.bf16 + 2 * i / kStepInputs * p.step_stride + row;
-    const unsigned at = 2 * i % kStepInputs;
-    if (fetch_bytes != 0) {
-      fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(first.weights + i) + fetch_bytes);
-      if constexpr (kTwoPanels) fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(second.weights + i) + fetch_bytes);
-    }
-    Tiles::template load<6>(first.tile(i), 64);
-    Tiles::template load<4>(x[0].values + at, sizeof(Bf16Step));
-    Tiles::template dot_bf16<0, 4, 6>();
-    if (two) {
-      Tiles::template load<5>(x[16].values + at, sizeof(Bf16Step));
-      Tiles::template dot_bf16<2, 5, 6>();
-    }
-    if constexpr (kTwoPanels) {
-      Tiles::template load<7>(second.tile(i), 64);
-      Tiles::template dot_bf16<1, 4, 7>();
-      if (two) Tiles::template dot_bf16<3, 5, 7>();
-    }
-  }
-  Tiles::template store<0>(out, 64);
-  if (two) Tiles::template store<2>(out + 16 * 16, 64);
-  if constexpr (kTwoPanels) {
-    Tiles::template store<1>(second_out, 64);
-    if (two) Tiles::template store<3>(second_out + 16 * 16, 64);
-  }
+    end_sums<kRows, kColumns>(p, row);
+  });
 }
 
 // Few rows pass over all inputs at once, where time is reading; many take a step of weights that stays in the first-level cache.
-template <bool kTwoPanels>
+template <unsigned kPanels>
 HEARTH_ALWAYS_INLINE void bf16_panels(const PanelProduct& p) {
   const unsigned pairs = (p.columns + 1) / 2, at_once = p.rows <= 32 ? pairs : kStepInputs / 2;
-  const Bf16Panel first(p.panel, pairs), second(kTwoPanels ? p.second : p.panel, kTwoPanels ? pairs : 0);
+  const Bf16Panel first(p.panel, pairs), second(kPanels > 1 ? p.second : p.panel, kPanels > 1 ? pairs : 0);
   for (unsigned begin = 0; begin < pairs; begin += at_once)
     for (unsigned row = 0; row < p.rows; row += 32)
-      bf16_block<kTwoPanels>(p, first, second, row, begin, least(pairs, begin + at_once), row == 0 ? p.fetch_steps * kStepInputs / 2 * sizeof(Bf16Pair) : 0);
+      bf16_block<kPanels>(p, first, second, row, begin, least(pairs, begin + at_once), row == 0 ? p.fetch_steps * kStepInputs / 2 * sizeof(Bf16Pair) : 0);
 }
 
 template <class = void>
 void bf16_tile_product(const PanelProduct& p) {
-  Tiles::configure(kTilePairs);
-  if (p.second != nullptr) bf16_panels<true>(p);
-  else bf16_panels<false>(p);
+  Tiles::configure(kTilePairs, least(p.rows, 16));
+  if (p.second != nullptr) bf16_panels<2>(p);
+  else bf16_panels<1>(p);
+  Tiles::release();
+}
+
+// --- f16 panels: any number of rows ----------------------------------------------------------------------------------------
+
+// A step's weights: two pieces of bf16 are all that an f16 is. Of rows two pieces are most of a float; the smallest product is left out.
+struct SplitWeights {
+  alignas(64) PairTile tiles[kStepInputs / (2 * kTilePairs)][2];
+};
+
+HEARTH_ALWAYS_INLINE void split_f16(const FloatBlock<Fp16>* weights, unsigned inputs, SplitWeights& out) {
+  const auto weight = [&](unsigned i) HEARTH_LAMBDA { return i < inputs ? Simd::load(weights[i].values) : Simd::zero(); };
+  for (unsigned i = 0; i < inputs; i += 2)
+    store_pieces<2>(out.tiles[i / (2 * kTilePairs)][0][i / 2 % kTilePairs], kTileBytes, weight(i), weight(i + 1));
+  for (unsigned i = (inputs + 1) / 2 * 2; i % (2 * kTilePairs) != 0; i += 2)
+    store_pieces<2>(out.tiles[i / (2 * kTilePairs)][0][i / 2 % kTilePairs], kTileBytes, Simd::zero(), Simd::zero());
+}
+
+template <unsigned kPanels>
+HEARTH_ALWAYS_INLINE void f16_panels(const PanelProduct& p) {
+  SplitWeights split[kPanels];
+  const FloatBlock<Fp16>* const panels[2] = {reinterpret_cast<const FloatBlock<Fp16>*>(p.panel), reinterpret_cast<const FloatBlock<Fp16>*>(p.second)};
+  const SplitStep* x = p.split;
+  for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride) {
+    const unsigned inputs = least(kStepInputs, p.columns - input);
+    for (unsigned k = 0; k < kPanels; ++k) {
+      if (p.fetch_steps != 0) fetch<kStepInputs * sizeof(FloatBlock<Fp16>)>(reinterpret_cast<const std::byte*>(panels[k] + input + p.fetch_steps * kStepInputs));
+      split_f16(panels[k] + input, inputs, split[k]);
+    }
+    for (unsigned row = 0; row < p.rows; row += 32)
+      for_block(p.rows - row > 16 ? 2 : 1, kPanels, [&]<unsigned kRows, unsigned kColumns>() HEARTH_LAMBDA {
+        begin_sums<kRows, kColumns>(p, row, input == 0);
+        for (unsigned i = 0; i < inputs; i += 2 * kTilePairs) {
+          const unsigned tile = i / (2 * kTilePairs);
+          add_products<kRows, kColumns, 2, 2>(operand(x[row].high + i, x[row + 16].high + i, sizeof(SplitStep), sizeof(SplitStep::high)),
+                                              operand(split[0].tiles[tile], split[kPanels - 1].tiles[tile], 64, kTileBytes));
+        }
+        end_sums<kRows, kColumns>(p, row);
+      });
+  }
+}
+
+template <class = void>
+void f16_tile_product(const PanelProduct& p) {
+  Tiles::configure(kTilePairs, least(p.rows, 16));
+  if (p.second != nullptr) f16_panels<2>(p);
+  else f16_panels<1>(p);
   Tiles::release();
 }
 
@@ -288,8 +325,12 @@ template <>
 struct TileProductOf<Bf16Pair> {
   static constexpr ProductFn *kOf = &bf16_tile_product<>, *kByTiles = kOf;
 };
+template <>
+struct TileProductOf<FloatBlock<Fp16>> {
+  static constexpr ProductFn *kOf = &f16_tile_product<>, *kByTiles = kOf;
+};
 
 template <class... L>
-consteval ProductTable tile_products(LayoutList<L...>, decltype(ProductTable::round_bf16) round_bf16) {
-  return {.of = {TileProductOf<L>::kOf...}, .by_tiles = {TileProductOf<L>::kByTiles...}, .round_bf16 = round_bf16};
+consteval ProductTable tile_products(LayoutList<L...>, decltype(ProductTable::round_bf16) round_bf16, decltype(ProductTable::split_bf16) split_bf16) {
+  return {.of = {TileProductOf<L>::kOf...}, .by_tiles = {TileProductOf<L>::kByTiles...}, .round_bf16 = round_bf16, .split_bf16 = split_bf16};
 }

@@ -22,6 +22,7 @@ using Tiles = ModelTiles;
 
 #include "ops/cpu/kernels/math.inl.h"
 #include "ops/cpu/kernels/attention_weights.inl.h"
+#include "ops/cpu/kernels/tile_pieces.inl.h"
 #include "ops/cpu/kernels/tile_attention.inl.h"
 
 }  // namespace modelled

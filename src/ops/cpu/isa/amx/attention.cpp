@@ -14,6 +14,7 @@ using Simd = avx512_bf16::Simd;
 
 #include "ops/cpu/kernels/math.inl.h"
 #include "ops/cpu/kernels/attention_weights.inl.h"
+#include "ops/cpu/kernels/tile_pieces.inl.h"
 #include "ops/cpu/kernels/tile_attention.inl.h"
 
 extern const AttentionKernels kAttention;
