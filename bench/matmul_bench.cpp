@@ -60,7 +60,7 @@ struct Inputs {
 // Of the fastest unit for the kind of numbers that the format's products multiply.
 double peak_of(const quant::Format& format, const ops::cpu::KernelTable& table, const ops::cpu::MachineRate& limits) {
   const ops::cpu::Packer& packer = ops::cpu::packer_of(format);
-  const bool bf16 = (packer.bf16 && table.products->round_bf16 != nullptr) || (packer.f16 && table.products->split_bf16 != nullptr);
+  const bool bf16 = packer.bf16 && table.products->round_bf16 != nullptr;
   const std::string_view kind = packer.activation_group != 0 ? "int8" : bf16 ? "bf16" : "f32";
   return bench::rate_of(limits, kind);
 }

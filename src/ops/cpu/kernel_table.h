@@ -43,13 +43,6 @@ struct alignas(64) Bf16Step {
   Bf16 gap[32];
 };
 
-// Split in two numbers of bf16: the nearest, and the one nearest to what it leaves; their sum is within 2^-16 of the float's size. 0 past the
-// end of a row.
-struct alignas(64) SplitStep {
-  Bf16 high[kStepInputs], low[kStepInputs];
-  Bf16 gap[32];
-};
-
 // One panel times some rows of activations: out (rows, 16). Tiles of AMX read and write whole sixteens of rows: records past the
 // last row exist (kSpareRecords), and so does room for sums, whatever they hold.
 constexpr uint32_t kRowsAtOnce = 96;  // at most; their quantized records of a step fill a first-level cache
@@ -63,7 +56,6 @@ struct PanelProduct {
   // The first row of the first step, as the layout reads it.
   const FloatStep* floats;
   const Bf16Step* bf16;
-  const SplitStep* split;
   const QuantizedStep* quantized;
   size_t step_stride;      // records from one step to the next
   uint32_t rows;
@@ -83,8 +75,6 @@ struct ProductTable {
 
   // Where bf16 panels read activations rounded to bf16: one row into its records. Null where they read floats.
   void (*round_bf16)(const float* x, uint32_t columns, Bf16Step* first, size_t step_stride);
-  // The same for f16 panels, which read them split.
-  void (*split_bf16)(const float* x, uint32_t columns, SplitStep* first, size_t step_stride);
 };
 
 // What queries keep of the context they have seen. `mixed` has rows of v_dim rounded up to sixteen.

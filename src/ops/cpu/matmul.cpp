@@ -29,7 +29,6 @@ void deliver(const float* sums, float* out, uint32_t outputs, bool accumulate) {
 void Multiplier::multiply(ConstMatrix x, const NormOptions* norm, std::span<const Product> products) {
   floats_.first = nullptr;
   bf16_.first = nullptr;
-  split_.first = nullptr;
   by_32_.first = by_256_.first = nullptr;
   for (OfWorker& worker : of_worker_) {  // for all alike: who takes which chunk differs from step to step
     worker.sums.at_least(2 * kSums);
@@ -65,16 +64,6 @@ bool Multiplier::reads_bf16(const Packer& packer) const {
   return packer.bf16 && workers_.kernels.products->round_bf16 != nullptr;
 }
 
-bool Multiplier::reads_split(const Packer& packer) const {
-  return packer.f16 && workers_.kernels.products->split_bf16 != nullptr;
-}
-
-size_t Multiplier::record_bytes(const Packer& packer) const {
-  if (reads_bf16(packer)) return sizeof(Bf16Step);
-  if (reads_split(packer)) return sizeof(SplitStep);
-  return packer.activation_group == 0 ? sizeof(FloatStep) : sizeof(QuantizedStep);
-}
-
 template <class Step, class Fill>
 void Multiplier::fill(Prepared<Step>& prepared, ConstMatrix x, const NormOptions* norm, Fill row_into) {
   if (prepared.first != nullptr) return;
@@ -95,9 +84,6 @@ void Multiplier::prepare(ConstMatrix x, const NormOptions* norm, const Packer& p
   if (reads_bf16(packer)) {
     fill(bf16_, x, norm,
          [&](const float* row, Bf16Step* out) { workers_.kernels.products->round_bf16(row, x.columns, out, x.rows); });
-  } else if (reads_split(packer)) {
-    fill(split_, x, norm,
-         [&](const float* row, SplitStep* out) { workers_.kernels.products->split_bf16(row, x.columns, out, x.rows); });
   } else if (group == 0) {
     fill(floats_, x, norm, [&](const float* row, FloatStep* out) {
       for (uint32_t i = 0; i < x.columns; i += kStepInputs)
@@ -111,7 +97,6 @@ void Multiplier::prepare(ConstMatrix x, const NormOptions* norm, const Packer& p
 
 void Multiplier::point(PanelProduct& task, const Packer& packer, uint32_t row) const {
   if (reads_bf16(packer)) task.bf16 = bf16_.first + row;
-  else if (reads_split(packer)) task.split = split_.first + row;
   else if (packer.activation_group == 0) task.floats = floats_.first + row;
   else task.quantized = (packer.activation_group == 32 ? by_32_ : by_256_).first + row;
 }
@@ -165,7 +150,7 @@ ProductFn* Multiplier::by_tiles(const Packer& packer, uint32_t rows) const {
 
 uint32_t Multiplier::rows_at_once(const Packer& packer, uint32_t columns, uint32_t rows) const {
   if (by_tiles(packer, rows) == nullptr) return kRowsAtOnce;
-  const size_t of_row = (columns + kStepInputs - 1) / kStepInputs * record_bytes(packer);
+  const size_t of_row = (columns + kStepInputs - 1) / kStepInputs * (reads_bf16(packer) ? sizeof(Bf16Step) : sizeof(QuantizedStep));
   return static_cast<uint32_t>(std::clamp<size_t>(kTileRowsBytes / of_row / 32 * 32, kRowsAtOnce, kTileRowsAtOnce));
 }
 
@@ -206,7 +191,7 @@ void Multiplier::multiply_panels(const Product& product, const PackedWeight::Par
   const Packer& packer = *part.packer;
   const LayoutChoices& choices = choices_[packer.layout];
   PanelProduct task{.panel = nullptr, .columns = x.columns, .zero = packer.zero, .table = packer.table, .floats = nullptr, .bf16 = nullptr,
-                    .split = nullptr, .quantized = nullptr, .step_stride = x.rows, .rows = rows, .unpack = rows > choices.direct_rows,
+                    .quantized = nullptr, .step_stride = x.rows, .rows = rows, .unpack = rows > choices.direct_rows,
                     .fetch_steps = rows >= choices.fetch_rows ? choices.fetch_steps : 0, .out = nullptr};
   point(task, packer, product.first_row + row);
   ProductFn* tiles = by_tiles(packer, product.rows);

@@ -44,8 +44,6 @@ class Multiplier {
   };
 
   bool reads_bf16(const Packer& packer) const;
-  bool reads_split(const Packer& packer) const;
-  size_t record_bytes(const Packer& packer) const;  // of a row's step
   // Fills the kind of records that the packer's layout reads, unless they hold x.
   void prepare(ConstMatrix x, const NormOptions* norm, const Packer& packer);
   void point(PanelProduct& task, const Packer& packer, uint32_t row) const;  // at x's records from `row` on
@@ -78,7 +76,6 @@ class Multiplier {
   void fill(Prepared<Step>& prepared, ConstMatrix x, const NormOptions* norm, Fill row_into);  // row_into(row, its first record)
   Prepared<FloatStep> floats_;
   Prepared<Bf16Step> bf16_;
-  Prepared<SplitStep> split_;
   Prepared<QuantizedStep> by_32_, by_256_;
 };
 

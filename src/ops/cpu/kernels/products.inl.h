@@ -18,5 +18,5 @@ struct ProductOf<Bf16Pair> {
 
 template <class... L>
 consteval ProductTable products(LayoutList<L...>) {
-  return {.of = {ProductOf<L>::kFn...}, .by_tiles = {}, .round_bf16 = nullptr, .split_bf16 = nullptr};
+  return {.of = {ProductOf<L>::kFn...}, .by_tiles = {}, .round_bf16 = nullptr};
 }

@@ -29,6 +29,9 @@ template <>
 constexpr unsigned kKeyPieces<kv::F32> = 3;
 template <class Type>
 constexpr unsigned kValuePieces = kKeyPieces<Type> < kMixPieces ? kKeyPieces<Type> : kMixPieces;
+// Whether so many pieces are all of such a number. The types that are single numbers fit into their keys' pieces, blocks may not.
+template <class Type, unsigned kPieces>
+constexpr bool kHoldAll = Type::kValues == 1 && kPieces == kKeyPieces<Type>;
 
 // Of a query that meets such keys: what a third piece would add is far less than what the type has rounded away.
 template <class Type>
@@ -74,7 +77,7 @@ void split_keys(const std::byte* stored, const std::byte* next, unsigned dim, st
     for (unsigned i = 0; i < 16; ++i) {
       if (next != nullptr)
         for (unsigned byte = 0; byte < kRowBytes; byte += 64) __builtin_prefetch(next + (first / 2 + i) * kRowBytes + byte, 0, 2);
-      store_pieces<kKeyPieces<Type>>(out + 64 * i, kTileBytes, key(first + i), key(first + i + 16));
+      store_pieces<kKeyPieces<Type>, kHoldAll<Type, kKeyPieces<Type>>>(out + 64 * i, kTileBytes, key(first + i), key(first + i + 16));
     }
   }
 }
@@ -119,23 +122,29 @@ struct StoredValues<Type, true> {
   }
 };
 
-// Two stored tiles, of which tokens `seen` of 32 are read; the others become zeros, for their weights are zeros and what the cache
-// holds there may be no number. `next`: as for keys, of both.
-template <class Type>
-void split_values(const std::byte* const* stored, const std::byte* const* next, Seen seen, unsigned dim, std::byte* out) {
+template <class Type, bool kAllSeen>
+HEARTH_ALWAYS_INLINE void split_seen_values(const std::byte* const* stored, const std::byte* const* next, Seen seen, unsigned dim, std::byte* out) {
   using Values = StoredValues<Type>;
   const bool sees_lower = seen.first < 16, sees_upper = seen.end > 16;
   for (unsigned v = 0; 16 * v < dim; ++v, out += kValuePieces<Type> * kTileBytes) {
     const Values lower(stored[sees_lower ? 0 : 1], dim, v), upper(stored[sees_upper ? 1 : 0], dim, v);
     const auto value = [&](const Values& from, unsigned token) HEARTH_LAMBDA {
-      return token >= seen.first && token < seen.end ? from.at(token % 16) : Simd::zero();
+      return kAllSeen || (token >= seen.first && token < seen.end) ? from.at(token % 16) : Simd::zero();
     };
     for (unsigned i = 0; i < 16; ++i) {
       for (unsigned t = 0; t < 2; ++t)
         if (next[t] != nullptr) __builtin_prefetch(next[t] + Values::offset(i, dim, v), 0, 2);
-      store_pieces<kValuePieces<Type>>(out + 64 * i, kTileBytes, value(lower, i), value(upper, i + 16));
+      store_pieces<kValuePieces<Type>, kHoldAll<Type, kValuePieces<Type>>>(out + 64 * i, kTileBytes, value(lower, i), value(upper, i + 16));
     }
   }
+}
+
+// Two stored tiles, of which tokens `seen` of 32 are read; the others become zeros, for their weights are zeros and what the cache
+// holds there may be no number. `next`: as for keys, of both.
+template <class Type>
+void split_values(const std::byte* const* stored, const std::byte* const* next, Seen seen, unsigned dim, std::byte* out) {
+  if (seen.first == 0 && seen.end >= 32) split_seen_values<Type, true>(stored, next, seen, dim, out);
+  else split_seen_values<Type, false>(stored, next, seen, dim, out);
 }
 
 // --- products ---------------------------------------------------------------------------------------------------------------

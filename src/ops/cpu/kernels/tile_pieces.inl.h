@@ -9,12 +9,14 @@ using F = Simd::F;
 using PairTile = std::byte[16][64];  // sixteen rows of sixteen pairs
 constexpr size_t kTileBytes = sizeof(PairTile);
 
-// Stores the pieces of sixteen pairs, one after the other, kTileBytes or any other distance apart.
-template <unsigned kPieces>
+// Stores the pieces of sixteen pairs, one after the other, kTileBytes or any other distance apart. If they hold all of such numbers, the
+// last one need not be rounded.
+template <unsigned kPieces, bool kHoldAll = false>
 HEARTH_ALWAYS_INLINE void store_pieces(std::byte* out, size_t distance, F first, F second) {
   HEARTH_UNROLL
   for (unsigned piece = 0; piece < kPieces; ++piece, out += distance) {
-    const F first_piece = Simd::round_bf16(first), second_piece = Simd::round_bf16(second);
+    const bool rounds = !kHoldAll || piece + 1 < kPieces;
+    const F first_piece = rounds ? Simd::round_bf16(first) : first, second_piece = rounds ? Simd::round_bf16(second) : second;
     Simd::istore(out, Simd::bf16_pairs(first_piece, second_piece));
     first = Simd::sub(first, first_piece);
     second = Simd::sub(second, second_piece);

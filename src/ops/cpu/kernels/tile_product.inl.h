@@ -193,12 +193,13 @@ void tile_product(const PanelProduct& p) {
   Tiles::release();
 }
 
-// --- float panels: sums of 32 rows, or the first sixteen of them, and of one panel or two ----------------------------------
+// --- bf16 panels: any number of rows ---------------------------------------------------------------------------------------
 
-HEARTH_ALWAYS_INLINE Operand operand(const void* first, const void* second, size_t stride, size_t piece_bytes) {
-  return {{static_cast<const std::byte*>(first), static_cast<const std::byte*>(second)}, stride, piece_bytes};
+HEARTH_ALWAYS_INLINE Operand one_piece(const void* first, const void* second, size_t stride) {
+  return {{static_cast<const std::byte*>(first), static_cast<const std::byte*>(second)}, stride, 0};
 }
 
+// Sums of one or two tiles of rows, from `row` on, and of one or two panels.
 template <unsigned kRows, unsigned kColumns>
 HEARTH_ALWAYS_INLINE void begin_sums(const PanelProduct& p, unsigned row, bool at_zero) {
   float *first = p.out + 16 * row, *second = p.second_out + 16 * row;
@@ -209,8 +210,6 @@ template <unsigned kRows, unsigned kColumns>
 HEARTH_ALWAYS_INLINE void end_sums(const PanelProduct& p, unsigned row) {
   for_sums<kRows, kColumns>(p.out + 16 * row, p.second_out + 16 * row, 16 * 16, []<int kT>(float* to) HEARTH_LAMBDA { Tiles::template store<kT>(to, 64); });
 }
-
-// --- bf16 panels: any number of rows ---------------------------------------------------------------------------------------
 
 // The pairs of one tile, at `pairs`; a panel's last ones in a copy filled up with 0, for what follows the panel may be no number.
 constexpr unsigned kTilePairs = 16;
@@ -239,8 +238,7 @@ HEARTH_ALWAYS_INLINE void bf16_block(const PanelProduct& p, const Bf16Panel& fir
         fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(first.weights + i) + fetch_bytes);
         if constexpr (kPanels > 1) fetch<kTilePairs * 64>(reinterpret_cast<const std::byte*>(second.weights + i) + fetch_bytes);
       }
-      add_products<kRows, kColumns, 1, 1>(operand(x[0].values + at, x[16].values + at, sizeof(Bf16Step), 0),
-                                          operand(first.tile(i), second.tile(i), 64, 0));
+      add_products<kRows, kColumns, 1, 1>(one_piece(x[0].values + at, x[16].values + at, sizeof(Bf16Step)), one_piece(first.tile(i), second.tile(i), 64));
     }
     end_sums<kRows, kColumns>(p, row);
   });
@@ -264,53 +262,6 @@ void bf16_tile_product(const PanelProduct& p) {
   Tiles::release();
 }
 
-// --- f16 panels: any number of rows ----------------------------------------------------------------------------------------
-
-// A step's weights: two pieces of bf16 are all that an f16 is. Of rows two pieces are most of a float; the smallest product is left out.
-struct SplitWeights {
-  alignas(64) PairTile tiles[kStepInputs / (2 * kTilePairs)][2];
-};
-
-HEARTH_ALWAYS_INLINE void split_f16(const FloatBlock<Fp16>* weights, unsigned inputs, SplitWeights& out) {
-  const auto weight = [&](unsigned i) HEARTH_LAMBDA { return i < inputs ? Simd::load(weights[i].values) : Simd::zero(); };
-  for (unsigned i = 0; i < inputs; i += 2)
-    store_pieces<2>(out.tiles[i / (2 * kTilePairs)][0][i / 2 % kTilePairs], kTileBytes, weight(i), weight(i + 1));
-  for (unsigned i = (inputs + 1) / 2 * 2; i % (2 * kTilePairs) != 0; i += 2)
-    store_pieces<2>(out.tiles[i / (2 * kTilePairs)][0][i / 2 % kTilePairs], kTileBytes, Simd::zero(), Simd::zero());
-}
-
-template <unsigned kPanels>
-HEARTH_ALWAYS_INLINE void f16_panels(const PanelProduct& p) {
-  SplitWeights split[kPanels];
-  const FloatBlock<Fp16>* const panels[2] = {reinterpret_cast<const FloatBlock<Fp16>*>(p.panel), reinterpret_cast<const FloatBlock<Fp16>*>(p.second)};
-  const SplitStep* x = p.split;
-  for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride) {
-    const unsigned inputs = least(kStepInputs, p.columns - input);
-    for (unsigned k = 0; k < kPanels; ++k) {
-      if (p.fetch_steps != 0) fetch<kStepInputs * sizeof(FloatBlock<Fp16>)>(reinterpret_cast<const std::byte*>(panels[k] + input + p.fetch_steps * kStepInputs));
-      split_f16(panels[k] + input, inputs, split[k]);
-    }
-    for (unsigned row = 0; row < p.rows; row += 32)
-      for_block(p.rows - row > 16 ? 2 : 1, kPanels, [&]<unsigned kRows, unsigned kColumns>() HEARTH_LAMBDA {
-        begin_sums<kRows, kColumns>(p, row, input == 0);
-        for (unsigned i = 0; i < inputs; i += 2 * kTilePairs) {
-          const unsigned tile = i / (2 * kTilePairs);
-          add_products<kRows, kColumns, 2, 2>(operand(x[row].high + i, x[row + 16].high + i, sizeof(SplitStep), sizeof(SplitStep::high)),
-                                              operand(split[0].tiles[tile], split[kPanels - 1].tiles[tile], 64, kTileBytes));
-        }
-        end_sums<kRows, kColumns>(p, row);
-      });
-  }
-}
-
-template <class = void>
-void f16_tile_product(const PanelProduct& p) {
-  Tiles::configure(kTilePairs, least(p.rows, 16));
-  if (p.second != nullptr) f16_panels<2>(p);
-  else f16_panels<1>(p);
-  Tiles::release();
-}
-
 // --- the list --------------------------------------------------------------------------------------------------------------
 
 template <class L>
@@ -325,12 +276,8 @@ template <>
 struct TileProductOf<Bf16Pair> {
   static constexpr ProductFn *kOf = &bf16_tile_product<>, *kByTiles = kOf;
 };
-template <>
-struct TileProductOf<FloatBlock<Fp16>> {
-  static constexpr ProductFn *kOf = &f16_tile_product<>, *kByTiles = kOf;
-};
 
 template <class... L>
-consteval ProductTable tile_products(LayoutList<L...>, decltype(ProductTable::round_bf16) round_bf16, decltype(ProductTable::split_bf16) split_bf16) {
-  return {.of = {TileProductOf<L>::kOf...}, .by_tiles = {TileProductOf<L>::kByTiles...}, .round_bf16 = round_bf16, .split_bf16 = split_bf16};
+consteval ProductTable tile_products(LayoutList<L...>, decltype(ProductTable::round_bf16) round_bf16) {
+  return {.of = {TileProductOf<L>::kOf...}, .by_tiles = {TileProductOf<L>::kByTiles...}, .round_bf16 = round_bf16};
 }

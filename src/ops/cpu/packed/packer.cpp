@@ -135,18 +135,18 @@ template <class F>
 constexpr Packer make_packer() {
   using L = typename LayoutOf<F>::Type;
   if constexpr (std::same_as<L, void>) {
-    return {"as stored", PlaceIn<Layouts, FloatBlock<float>>::kPlace, true, 0, false, false, 0, nullptr,
+    return {"as stored", PlaceIn<Layouts, FloatBlock<float>>::kPlace, true, 0, false, 0, nullptr,
             &stored_panel_bytes, &copy_stored, &read_stored_row};
   } else {
     constexpr size_t kPlace = PlaceIn<Layouts, L>::kPlace;
     static_assert(kPlace < Layouts::kCount, "this format's layout is not in the list of layouts.h");
     if constexpr (quant::GroupedFormat<F>)
-      return {layout_name<L>(), kPlace, false, L::kTwoLevels ? 256u : 32u, false, false, code_zero<F>(),
+      return {layout_name<L>(), kPlace, false, L::kTwoLevels ? 256u : 32u, false, code_zero<F>(),
               TableFormat<F> ? kShiftedTable<F>.data() : nullptr, &packed_panel_bytes<L>, &pack<F>, &read_grouped_row<F>};
     else if constexpr (std::same_as<L, Bf16Pair>)
-      return {layout_name<L>(), kPlace, false, 0, true, false, 0, nullptr, &packed_panel_bytes<L>, &pack_bf16, &read_bf16_row};
+      return {layout_name<L>(), kPlace, false, 0, true, 0, nullptr, &packed_panel_bytes<L>, &pack_bf16, &read_bf16_row};
     else
-      return {layout_name<L>(), kPlace, false, 0, false, std::same_as<L, FloatBlock<Fp16>>, 0, nullptr, &packed_panel_bytes<L>, &pack<F>,
+      return {layout_name<L>(), kPlace, false, 0, false, 0, nullptr, &packed_panel_bytes<L>, &pack<F>,
               &read_float_row<typename L::Value>};
   }
 }

@@ -14,7 +14,7 @@ struct Packer {
   size_t layout;                  // place in Layouts; of FloatBlock<float> where rows stay as stored
   bool stored;                    // rows stay as stored and are decoded before every use
   uint32_t activation_group;      // 0: floats; 32 or 256: 8-bit codes with a scale per group
-  bool bf16, f16;                 // floats in these, for which some kernels round or split activations (ProductTable)
+  bool bf16;                      // floats in bf16, for which some kernels round activations (ProductTable::round_bf16)
   int32_t zero;
   const uint8_t* table;           // 16 entries with zero added, or null
 

@@ -26,12 +26,9 @@ TEST(PackedWeight, HoldsEveryValueOfEveryFormat) {
   hearth::testing::count_cases("kernel cases", cases);
 }
 
-bool are_split(const Packer& packer, const KernelTable& table) { return packer.f16 && table.products->split_bf16 != nullptr; }
-
 // What rounding can explain. Integer layouts round activations to 8 bits: each is off by at most half a step of its group of
-// 32 or 256, so an output is off by at most sum |w| * step / 2; f32 sums add at most columns * 2^-24 * sum |w x| to that, and the
-// product of two smaller pieces that is left out 2^-16 * |w x|.
-std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const float* x, bool is_split) {
+// 32 or 256, so an output is off by at most sum |w| * step / 2; f32 sums add at most columns * 2^-24 * sum |w x| to that.
+std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, const float* x) {
   std::vector<double> steps(w.columns, 0);
   if (const uint32_t group = packer.activation_group; group != 0)
     for (uint32_t i = 0; i < w.columns; ++i) {
@@ -42,21 +39,19 @@ std::vector<double> error_bounds(const RandomWeight& w, const Packer& packer, co
   for (uint32_t o = 0; o < w.rows; ++o)
     for (uint32_t i = 0; i < w.columns; ++i) {
       const double weight = std::fabs(w.decoded[size_t{o} * w.columns + i]);
-      bounds[o] += weight * (steps[i] / 2 * 1.0001 + (w.columns * 0x1p-24 + (is_split ? 0x1p-16 : 0)) * std::fabs(x[i]));
+      bounds[o] += weight * (steps[i] / 2 * 1.0001 + w.columns * 0x1p-24 * std::fabs(x[i]));
     }
   // Minimums are subtracted as sums of their own, larger than what they leave: their rounding counts in full.
   for (double& b : bounds) b = b * 1.001 + 1e-30;
   return bounds;
 }
 
-// Kernels that round or split activations do so before anything else: the reference gets what they read, and nothing but sums
-// remains to differ.
+// Kernels that round activations for bf16 panels do so before anything else: the reference gets them rounded, and nothing but
+// sums remains to differ.
 std::vector<float> as_read(const std::vector<float>& x, const Packer& packer, const KernelTable& table) {
   std::vector<float> read = x;
   if (packer.bf16 && table.products->round_bf16 != nullptr)
     for (float& value : read) value = Bf16::from(value);
-  if (are_split(packer, table))
-    for (float& value : read) value = Bf16::from(value) + float{Bf16::from(value - Bf16::from(value))};
   return read;
 }
 
@@ -69,7 +64,7 @@ void expect_near_reference(const KernelTable& table, Backend& backend, const Ran
   backend.matmul(*mine, view(x, rows), view(got, rows), {});
   oracle->matmul(*theirs, view(read, rows), view(wanted, rows), {});
   for (uint32_t r = 0; r < rows; ++r) {
-    const std::vector<double> bounds = error_bounds(w, packer, &read[size_t{r} * w.columns], are_split(packer, table));
+    const std::vector<double> bounds = error_bounds(w, packer, &read[size_t{r} * w.columns]);
     for (uint32_t o = 0; o < w.rows; ++o)
       ASSERT_NEAR(got[size_t{r} * w.rows + o], wanted[size_t{r} * w.rows + o], bounds[o]) << what << " row " << r << " output " << o;
   }

@@ -1,4 +1,4 @@
-// The amx kernels: integer panels for many rows and panels of bf16 and f16 through tiles, everything else but attention as by avx512.
+// The amx kernels: integer panels for many rows and bf16 panels through tiles, everything else but attention as by avx512.
 #include <iterator>
 #include <utility>
 
@@ -18,6 +18,6 @@ using Simd = avx512_bf16::Simd;
 #include "ops/cpu/kernels/tile_product.inl.h"
 
 extern const ProductTable kProducts;
-constinit const ProductTable kProducts = tile_products(Layouts{}, &round_bf16, &split_bf16);
+constinit const ProductTable kProducts = tile_products(Layouts{}, &round_bf16);
 
 }  // namespace hearth::ops::cpu::amx

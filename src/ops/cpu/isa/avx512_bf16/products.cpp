@@ -15,7 +15,7 @@ constexpr ProductFn* kProductOf<Bf16Pair> = &bf16_product;
 
 template <class... L>
 consteval ProductTable products(LayoutList<L...>) {
-  return {.of = {kProductOf<L>...}, .by_tiles = {}, .round_bf16 = &round_bf16, .split_bf16 = nullptr};
+  return {.of = {kProductOf<L>...}, .by_tiles = {}, .round_bf16 = &round_bf16};
 }
 
 extern const ProductTable kProducts;
