@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Makes Ember's corpus, tokenizer and held-out questions, the same from the same repository every time.
 
-Run:  corpus.py OUT      Needs tokenizers and jinja2. Writes into the folder OUT:
+Run:  corpus.py OUT [--documents N]      Needs tokenizers and jinja2. Writes into the folder OUT:
   tokenizer.json   byte-level BPE of 4096 tokens, trained on the corpus; one that is there is kept, so that a training can go on
                    after the commands have changed
   train.npz        documents as token ids, how much each token counts, where documents begin
   heldout.jsonl    {"set", "question", "expected", ...}: questions that are never trained on
   heldout.txt      stories and questions of another seed, as running text for perplexity
 """
+import argparse
 import hashlib
 import itertools
 import json
@@ -27,11 +28,11 @@ import tools
 from questions import UNSEEN, Questions, bare, chance
 from rewording import broken, reworded, spliced, thinned, typed
 
-SEED, DOCUMENTS = 2026, 400_000
+SEED, DOCUMENTS = 2026, 400_000  # about 12 million tokens: as many as two cores train on in an hour and a half
 PROMPT_WEIGHT = 0.1  # of a token that the model only reads, against one that it must say
 REST_WEIGHT = 0.4    # of what an answer says after the name, which follows from it
 NAMED = re.compile(r"[^`]*`[^`]*`\S*")  # an answer up to the name, and to the next space: tokens end there
-CUT_SHARE = 0.93  # of the documents: one question, and its answer only as far as the name that is to be found
+CUT_SHARE = 0.90  # of the documents: one question, and its answer only as far as the name that is to be found
 COMBINATIONS_KEPT = 0.04  # of the trained phrasings in their frames, held out
 # How often an answer is asked for, by the kind of the question; one about a fact alone counts 1.
 OFTEN = {"do": 14, "command": 18, "chat": 14, "within": 4, "flag": 2.5}
@@ -195,13 +196,17 @@ def held_out_text(seed):
 
 
 def main():
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="conversations and questions; more for a longer training")
+    args = parser.parse_args()
+    out, count = args.out, args.documents
     out.mkdir(parents=True, exist_ok=True)
     maker = Maker(SEED)
-    documents = [cut_question(maker) if maker.r.random() < CUT_SHARE else segments(*maker.document()) for _ in range(DOCUMENTS)]
+    documents = [cut_question(maker) if maker.r.random() < CUT_SHARE else segments(*maker.document()) for _ in range(count)]
     documents += [[(t + shape.END, 1.0)] for t in documentation() for _ in range(3)]
     # Questions and answers and stories as running text too, as the held-out text has them.
-    for _ in range(DOCUMENTS // 40):
+    for _ in range(count // 40):
         q, a, _ = maker.turn()
         documents.append([(f"{q}\n{a}{shape.END}" if maker.r.random() < 0.7 else stories.story(maker.r) + shape.END, 1.0)])
     maker.r.shuffle(documents)
