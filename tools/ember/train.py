@@ -254,7 +254,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tokens", type=int, default=12_500_000, help="to train on, all in all; the default takes 78 minutes on two cores with AVX2 alone")
+    parser.add_argument("--tokens", type=int, default=12_500_000, help="to train on, all in all; the default takes 80 minutes on two cores with AVX2 alone")
     parser.add_argument("--weights", type=Path, help="checkpoint to begin from")
     parser.add_argument("--rate", type=float, default=RATE, help="at its highest; less where the weights are good already")
     args = parser.parse_args()

@@ -1,5 +1,5 @@
-// Attention through tiles (AMX), written once over Simd, Tiles and the KV types; included after
-// attention_weights.inl.h and tile_pieces.inl.h.
+// Attention through tiles (AMX), written once over Simd, Tiles and the KV types; included after attention_weights.inl.h and
+// tile_pieces.inl.h.
 //
 // Tiles multiply bf16 and sum in f32. So numbers are split: into the nearest number of bf16, the one nearest to what it leaves, and
 // so on, with eight to nine bits each. Queries and keys are as many pieces as their product needs for what the cache's type can tell
@@ -233,7 +233,7 @@ constexpr PieceKernels kPieceKernels[] = {
 
 // --- a run of the context ---------------------------------------------------------------------------------------------------
 
-// Some of a run's queries and one part of its tokens, split.
+// Up to kBlocksAtOnce blocks of a run's queries, and one part of its tokens, split.
 struct PartOfRun {
   const AttentionRun& run;
   uint32_t at, begin;  // the first query, a multiple of kTileQueries; the first token

@@ -1,5 +1,5 @@
-// Products through tiles (AMX), written once over Simd and Tiles; included after tile_pieces.inl.h and
-// integer_product.inl.h, whose results they equal bit for bit: integer sums are exact however they are formed, and the float steps are the same.
+// Products through tiles (AMX), written once over Simd and Tiles; included after tile_pieces.inl.h and integer_product.inl.h. Those of
+// integer panels equal the latter's bit for bit: integer sums are exact however they are formed, and the float steps are the same.
 //   flat:   each group's sums are one product of tiles only as deep as the group
 //   super:  sub_scale * code = 64 * high + low, digits that fit 8 bits: full-depth products sum a whole step of each digit
 // Tiles and vectors work at the same time: while tiles multiply a block of rows, vectors finish the sums of the block before.
