@@ -35,13 +35,13 @@ struct PiecePair {
   unsigned row, column;
 };
 template <unsigned kRowPieces, unsigned kColumnPieces>
-constexpr PiecePair kPiecePairs[] = {{1, 0}, {0, 0}, {0, 1}};
+inline constexpr PiecePair kPiecePairs[] = {{1, 0}, {0, 0}, {0, 1}};
 template <unsigned kRowPieces>
-constexpr PiecePair kPiecePairs<kRowPieces, 1>[] = {{1, 0}, {0, 0}};
+inline constexpr PiecePair kPiecePairs<kRowPieces, 1>[] = {{1, 0}, {0, 0}};
 template <>
-constexpr PiecePair kPiecePairs<1, 1>[] = {{0, 0}};
+inline constexpr PiecePair kPiecePairs<1, 1>[] = {{0, 0}};
 template <>
-constexpr PiecePair kPiecePairs<3, 3>[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}, {0, 2}};
+inline constexpr PiecePair kPiecePairs<3, 3>[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}, {0, 2}};
 
 // Sums of rows r and columns c, tile 2 * r + c, += the pieces of rows in tiles 4 and 5 times those of columns in 6 and 7.
 template <unsigned kRows, unsigned kColumns, unsigned kRowPieces, unsigned kColumnPieces>
