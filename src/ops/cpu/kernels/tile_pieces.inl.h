@@ -1,5 +1,5 @@
 // Products of bf16 through tiles (AMX), of numbers that may be several pieces; written once over Simd and Tiles. What attention and
-// float panels have in common.
+// bf16 panels have in common.
 //
 // Two tiles of rows meet two of columns: each that is loaded is multiplied twice. A number is the nearest one of bf16, the one nearest
 // to what that leaves, and so on.
