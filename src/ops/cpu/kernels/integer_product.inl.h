@@ -21,6 +21,8 @@ struct Scheme {
   static constexpr bool kTwoLevels = two_levels, kHasMin = has_min, kWide = largest > 127;
   // Where one instruction gives sums of two products in 16 bits: how many quads add up without overflow.
   static constexpr unsigned kQuadsIn16Bits = kWide ? 1 : least(group / 4, 32767 / (2 * 127 * largest));
+  // Where it does, and bytes need their signs apart for it, many rows multiply faster by codes as words. With sub-scales they do not.
+  static constexpr bool kWords = Simd::kPairSums && kWide && !two_levels;
   // Where it gives sums of four in 32 bits, and whole groups fit 16: two groups meet their sub-scales at once.
   static constexpr bool kGroupPairs = !Simd::kPairSums && two_levels && group == 16 && 16 * 127 * largest <= 32767;
   static constexpr unsigned kTileRows = kGroupPairs ? least(Simd::kRows, 8) : Simd::kRows;  // pairs keep one more sum per row
@@ -148,12 +150,55 @@ struct UnpackedCodes {
   HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned) const {}
 };
 
+// Codes as words of 16 bits: those of a quad's inputs 0 and 2 side by side, and those of 1 and 3.
+struct UnitWords {
+  std::byte even[8][64], odd[8][64];  // [quad]
+};
+struct RowWords {
+  int32_t even[kStepInputs / 4], odd[kStepInputs / 4];
+};
+
+struct UnpackedWords {
+  const UnitWords* units;
+  RowWords* rows;  // of the tile that is multiplied now
+  const std::byte* ahead = nullptr;
+  struct Unit {
+    const UnitWords& words;
+    const RowWords* rows;
+  };
+  HEARTH_ALWAYS_INLINE Unit unit(unsigned u) const { return {units[u], rows}; }
+  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned) const {}
+};
+
+template <class S>
+HEARTH_ALWAYS_INLINE void read_words(const QuantizedStep& x, RowWords& words) {
+  HEARTH_UNROLL
+  for (unsigned q = 0; q < kStepInputs / 4; q += 16) {
+    const I quads = Simd::iload(x.codes + 4 * q);
+    Simd::istore(words.even + q, S::Ops::even_bytes(quads));
+    Simd::istore(words.odd + q, S::Ops::odd_bytes(quads));
+  }
+}
+
 // --- one step: at most 256 inputs of 16 weights rows times kRows activation rows -------------------------------------------
 
 template <class S>
 HEARTH_ALWAYS_INLINE I dot(I sum, I codes, I x) {
   if constexpr (S::kWide) return S::Ops::dot8(sum, codes, x);
   else return S::Ops::dot7(sum, codes, x);
+}
+
+template <unsigned kRows, class S>
+HEARTH_ALWAYS_INLINE void add_group(const UnpackedWords::Unit& unit, unsigned u, unsigned g, const QuantizedStep*, I, I (&sum)[kRows]) {
+  HEARTH_UNROLL
+  for (unsigned k = 0; k < S::kGroup / 4; ++k) {
+    const unsigned quad = g * S::kGroup / 4 + k, of_row = u * kUnitInputs / 4 + quad;
+    const I even = Simd::iload(unit.words.even[quad]), odd = Simd::iload(unit.words.odd[quad]);
+    HEARTH_UNROLL
+    for (unsigned r = 0; r < kRows; ++r) sum[r] = Simd::dot_pairs(sum[r], even, Simd::broadcast4(unit.rows[r].even + of_row));
+    HEARTH_UNROLL
+    for (unsigned r = 0; r < kRows; ++r) sum[r] = Simd::dot_pairs(sum[r], odd, Simd::broadcast4(unit.rows[r].odd + of_row));
+  }
 }
 
 // Adds the products of group g of unit u to the rows' sums; with kPairSums times `weight`, 16 bits twice in each lane.
@@ -295,6 +340,8 @@ template <unsigned kRows, class S, class Source>
 HEARTH_ALWAYS_INLINE void tiles(const S& scheme, Source source, int32_t zero, unsigned units, const QuantizedStep* x,
                                 const RowTerms* terms, unsigned rows, float* out) {
   for (; rows >= kRows; rows -= kRows, x += kRows, terms += kRows, out += 16 * kRows) {
+    if constexpr (std::same_as<Source, UnpackedWords>)
+      for (unsigned r = 0; r < kRows; ++r) read_words<S>(x[r], source.rows[r]);
     if constexpr (S::kTwoLevels) super_step<kRows>(scheme, source, zero, x, terms, out);
     else flat_step<kRows>(scheme, source, units, x, terms, out);
     source.ahead = nullptr;  // asked for once
@@ -304,17 +351,29 @@ HEARTH_ALWAYS_INLINE void tiles(const S& scheme, Source source, int32_t zero, un
 }
 
 template <class S>
-__attribute__((noinline)) void unpacked_tiles(const S& scheme, const UnitCodes* codes, int32_t zero, unsigned units,
+using Unpacked = std::conditional_t<S::kWords, UnitWords, UnitCodes>;
+
+template <class S>
+__attribute__((noinline)) void unpacked_tiles(const S& scheme, const Unpacked<S>* codes, int32_t zero, unsigned units,
                                               const QuantizedStep* x, const RowTerms* terms, unsigned rows, float* out) {
-  tiles<S::kTileRows>(scheme, UnpackedCodes{codes}, zero, units, x, terms, rows, out);
+  if constexpr (S::kWords) {
+    alignas(64) RowWords words[S::Ops::kWordRows];
+    tiles<S::Ops::kWordRows>(scheme, UnpackedWords{codes, words}, zero, units, x, terms, rows, out);
+  } else {
+    tiles<S::kTileRows>(scheme, UnpackedCodes{codes}, zero, units, x, terms, rows, out);
+  }
 }
 
-template <class L>
-HEARTH_ALWAYS_INLINE void unpack(const PackedCodes<L>& source, unsigned units, UnitCodes* codes) {
-  for (unsigned u = 0; u < units; ++u) {
-    const auto unit = source.unit(u);
-    HEARTH_UNROLL
-    for (unsigned k = 0; k < 8; ++k) Simd::istore(codes[u].quads[k], unit.quads[k]);
+HEARTH_ALWAYS_INLINE void unpack(const I (&quads)[8], UnitCodes& codes) {
+  HEARTH_UNROLL
+  for (unsigned k = 0; k < 8; ++k) Simd::istore(codes.quads[k], quads[k]);
+}
+
+HEARTH_ALWAYS_INLINE void unpack(const I (&quads)[8], UnitWords& words) {
+  HEARTH_UNROLL
+  for (unsigned k = 0; k < 8; ++k) {
+    Simd::istore(words.even[k], Simd::both(quads[k], Simd::iset1(0x00FF00FF)));
+    Simd::istore(words.odd[k], Simd::shift<-8>(quads[k]));
   }
 }
 
@@ -322,10 +381,11 @@ template <class L>
 void integer_product(const PanelProduct& p) {
   using S = SchemeFor<L>;
   constexpr size_t kStepBytes = PackedCodes<L>::kStepBytes;
-  const int32_t zero = p.zero - (S::kWide ? Simd::kByteZero : 0);  // of codes as dot sees them
+  const bool by_bytes = S::kWide && !(S::kWords && p.unpack);
+  const int32_t zero = p.zero - (by_bytes ? Simd::kByteZero : 0);  // of codes as they are multiplied
   const I table = L::kCodes == Codes::kTable ? Simd::broadcast16(p.table) : Simd::izero();
   S scheme;
-  alignas(64) UnitCodes codes[kStepUnits];
+  alignas(64) Unpacked<S> codes[kStepUnits];
   RowTerms terms[kRowsAtOnce];
   for (unsigned i = 0; i < 16 * p.rows; i += 16) Simd::store(p.out + i, Simd::zero());
   const QuantizedStep* x = p.quantized;
@@ -337,7 +397,7 @@ void integer_product(const PanelProduct& p) {
     read_scales<L>(step, units, scheme);
     if (p.unpack) {
       fetch<kStepBytes>(step + kStepBytes);
-      unpack<L>(source, units, codes);
+      for (unsigned u = 0; u < units; ++u) unpack(source.unit(u).quads, codes[u]);
       unpacked_tiles<S>(scheme, codes, zero, units, x, terms, p.rows, p.out);
     } else {
       tiles<Simd::kDirectRows>(scheme, source, zero, units, x, terms, p.rows, p.out);

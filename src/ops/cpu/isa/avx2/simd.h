@@ -21,6 +21,7 @@ struct Simd {
   static constexpr unsigned kRows = 3, kDirectRows = 3;
   static constexpr unsigned kFloatRows = 3;
   static constexpr bool kPairSums = true;
+  static constexpr unsigned kWordRows = 4;
   static constexpr unsigned kQueries = 6;
   static constexpr unsigned kQuerySums = 6;
   static constexpr int kByteZero = 128;  // vpmaddubsw saturates with 8-bit codes, so dot8 works on signed ones
@@ -208,6 +209,10 @@ struct Simd {
     return {_mm256_maddubs_epi16(_mm256_abs_epi8(lo), _mm256_sign_epi8(x.lo, lo)),
             _mm256_maddubs_epi16(_mm256_abs_epi8(hi), _mm256_sign_epi8(x.hi, hi))};
   }
+  static HEARTH_ALWAYS_INLINE I even_bytes(I v) {
+    return {_mm256_srai_epi16(_mm256_slli_epi16(v.lo, 8), 8), _mm256_srai_epi16(_mm256_slli_epi16(v.hi, 8), 8)};
+  }
+  static HEARTH_ALWAYS_INLINE I odd_bytes(I v) { return {_mm256_srai_epi16(v.lo, 8), _mm256_srai_epi16(v.hi, 8)}; }
   static HEARTH_ALWAYS_INLINE I add16(I a, I b) { return {_mm256_add_epi16(a.lo, b.lo), _mm256_add_epi16(a.hi, b.hi)}; }
   static HEARTH_ALWAYS_INLINE I dot_pairs(I sum, I a, I b) {
     return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)), _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
