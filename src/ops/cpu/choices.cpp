@@ -16,6 +16,7 @@ struct Row {
   uint32_t direct_rows, direct_float_rows;  // of integer layouts, of floats
   uint32_t fetch_rows, fetch_float_rows, fetch_steps;
   uint32_t tile_rows, tile_super_rows;      // as in LayoutChoices: of flat blocks, of super-blocks
+  bool two_panels = false;                  // of layouts of eight bits a weight and more
 };
 
 constexpr uint32_t kNever = UINT32_MAX;
@@ -26,7 +27,8 @@ constexpr uint32_t kNever = UINT32_MAX;
 // 65 %; one step ahead is a little late, three and four are like two. AVX-512 was as fast or faster without unpacking in memory at
 // every number of rows. AVX2: so up to 12 rows (Q6_K), 32 (Q4_K) and 48 (Q4_0).
 // AMD without: on Zen 3, generating with a 0.6B model, two threads, asking from one row on made it 12 to 25 % faster (Q4_K_M, Q4_0,
-// Q5_K_M, Q6_K, MXFP4, IQ4_XS; Q8_0 about the same) one step ahead, and 8 to 19 % two ahead; eight and sixteen rows cared little.
+// Q5_K_M, Q6_K, MXFP4, IQ4_XS; Q8_0 about the same) one step ahead, and 8 to 19 % two ahead; eight and sixteen rows cared little. Two panels
+// by turns: Q8_0 and BF16 13 to 18 % faster, F16 -4 and 15 %, but Q4_K_M 13 to 19 % slower, Q4_0 and Q6_K 3 to 12 %.
 // Intel: on Sapphire Rapids one row reads at two thirds of its rate without asking, since streams of one thread end at every page;
 // measured when a step was asked for at once, and rows were not. AMX: on Emerald Rapids, in one run of a disturbed host, GOP/s: sixteen rows by
 // tiles 313 (Q8_0) and 397 (Q4_0), eight by vectors 249 and 367; of super-blocks, which are split into digits before, 272 (IQ4_XS), 260
@@ -41,7 +43,7 @@ constexpr Row kRows[] = {
     {.isa = "", .maker = CpuMaker::kAmd, .needs_avx512 = true, .direct_rows = 12, .direct_float_rows = 3,
      .fetch_rows = 4, .fetch_float_rows = kNever, .fetch_steps = 2, .tile_rows = 0, .tile_super_rows = 0},
     {.isa = "", .maker = CpuMaker::kAmd, .direct_rows = 12, .direct_float_rows = 3,
-     .fetch_rows = 1, .fetch_float_rows = kNever, .fetch_steps = 1, .tile_rows = 0, .tile_super_rows = 0},
+     .fetch_rows = 1, .fetch_float_rows = kNever, .fetch_steps = 1, .tile_rows = 0, .tile_super_rows = 0, .two_panels = true},
     {.isa = "", .maker = CpuMaker::kOther, .direct_rows = 3, .direct_float_rows = 3,
      .fetch_rows = 1, .fetch_float_rows = 1, .fetch_steps = 2, .tile_rows = 0, .tile_super_rows = 0},
 };
@@ -51,6 +53,9 @@ consteval bool is_super() {
   if constexpr (requires { L::kTwoLevels; }) return L::kTwoLevels;
   else return false;
 }
+
+template <class L>
+constexpr size_t kBitsOf = 8 * sizeof(L) / (16 * L::kInputs);
 
 }  // namespace
 
@@ -64,7 +69,8 @@ ProductChoices product_choices(const KernelTable& kernels) {
     choices = {LayoutChoices{.direct_rows = requires { L::kBits; } ? row->direct_rows : row->direct_float_rows,
                              .tile_rows = is_super<L>() ? row->tile_super_rows : row->tile_rows,
                              .fetch_rows = requires { L::kBits; } ? row->fetch_rows : row->fetch_float_rows,
-                             .fetch_steps = row->fetch_steps}...};
+                             .fetch_steps = row->fetch_steps,
+                             .two_panels = row->two_panels && kBitsOf<L> >= 8}...};
   };
   fill(Layouts{});
   return choices;

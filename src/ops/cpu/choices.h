@@ -18,6 +18,7 @@ struct LayoutChoices {
   uint32_t tile_rows = 0;    // as many rows and more go through tiles, where the table has them
   uint32_t fetch_rows = 0;   // as many rows and more ask for weights ahead; fewer leave it to the processor
   uint32_t fetch_steps = 0;  // by so many steps (PanelProduct::fetch_steps)
+  bool two_panels = false;   // one row alone reads two panels by turns, and asks for nothing ahead
 
   bool operator==(const LayoutChoices&) const = default;
 };

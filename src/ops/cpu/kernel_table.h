@@ -62,7 +62,8 @@ struct PanelProduct {
   bool unpack;             // a step's weights are unpacked in memory once for all rows, not in registers for every tile of rows
   uint32_t fetch_steps;    // without unpack: weights asked for so many steps ahead; 0: the processor foresees them better
   float* out;
-  const std::byte* second = nullptr;  // by tiles: another panel of the same layout, which shares what is read of the rows
+  // Another panel of the same layout, or null. By tiles it shares what is read of the rows; otherwise, with one row, both are read by turns.
+  const std::byte* second = nullptr;
   float* second_out = nullptr;
 };
 

@@ -166,7 +166,7 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   for (uint32_t row = 0; row < product->rows; row += at_once) {
     const uint32_t rows = std::min(at_once, product->rows - row);
     const uint32_t room = (tiled ? (rows + 15) / 16 * 16 : rows) * kPanelRows;
-    const uint32_t together = std::max(tiled ? 2u : 1u, up != nullptr ? kRowsAtOnce * kPanelRows / room : 1u);
+    const uint32_t together = std::max(tiled ? 2u : 1u, kRowsAtOnce * kPanelRows / room);
     for (uint32_t first = first_panel; first < end_panel; first += together) {
       const uint32_t count = std::min(together, end_panel - first);
       multiply_panels(*product, *part, first, count, x, row, rows, worker, sums, room);
@@ -195,10 +195,11 @@ void Multiplier::multiply_panels(const Product& product, const PackedWeight::Par
                     .fetch_steps = rows >= choices.fetch_rows ? choices.fetch_steps : 0, .out = nullptr};
   point(task, packer, product.first_row + row);
   ProductFn* tiles = by_tiles(packer, product.rows);
+  const bool by_turns = choices.two_panels && product.rows == 1 && !packer.stored && !reads_bf16(packer);
   for (uint32_t i = 0; i < count; i += task.second != nullptr ? 2 : 1) {
     task.panel = panel_of(part, x.columns, first + i, worker);
     task.out = sums + i * room;
-    const bool two = tiles != nullptr && i + 1 < count;
+    const bool two = (tiles != nullptr || by_turns) && i + 1 < count;
     task.second = two ? part.panel(first + i + 1) : nullptr;
     task.second_out = task.out + room;
     (tiles != nullptr ? tiles : workers_.kernels.products->of[packer.layout])(task);

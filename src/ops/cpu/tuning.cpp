@@ -103,6 +103,7 @@ LayoutChoices tune_layout(Probe& probe, LayoutChoices choices, bool has_tiles) {
   LayoutChoices fetched = choices;
   fetched.direct_rows = fetched.tile_rows = kNever;
   fetched.fetch_rows = 0;
+  fetched.two_panels = false;
   std::vector<LayoutChoices> steps_ahead(4, fetched);  // the built-in one first
   for (uint32_t steps = 1; steps < 4; ++steps) steps_ahead[steps].fetch_steps = steps;
   const auto of_steps = probe.seconds(kFetchProbeRows, steps_ahead);
@@ -129,6 +130,10 @@ LayoutChoices tune_layout(Probe& probe, LayoutChoices choices, bool has_tiles) {
   choices.fetch_rows = first_of_many(of_direct, of_fetched, choices.fetch_rows);
   choices.direct_rows = last_of_few(of_either, of_unpacked, choices.direct_rows);
   if (has_tiles) choices.tile_rows = first_of_many(of_plain, of_tiles, choices.tile_rows);
+  LayoutChoices other = choices;
+  other.two_panels = !choices.two_panels;
+  const auto of_one_row = probe.seconds(1, std::vector{choices, other});
+  if (of_one_row[1] < kWorthChanging * of_one_row[0]) choices.two_panels = other.two_panels;
   return choices;
 }
 

@@ -26,7 +26,8 @@ Json rows_json(const ProductChoices& choices) {
       rows.set(format->name, Json::object({{"direct_rows", choices[layout].direct_rows},
                                            {"tile_rows", choices[layout].tile_rows},
                                            {"fetch_rows", choices[layout].fetch_rows},
-                                           {"fetch_steps", choices[layout].fetch_steps}}));
+                                           {"fetch_steps", choices[layout].fetch_steps},
+                                           {"two_panels", uint32_t{choices[layout].two_panels}}}));
   return rows;
 }
 
@@ -48,7 +49,8 @@ Result<ProductChoices> choices_of(const Json& rows) {
     HEARTH_TRY(tile_rows, count(*row, "tile_rows", UINT32_MAX));
     HEARTH_TRY(fetch_rows, count(*row, "fetch_rows", UINT32_MAX));
     HEARTH_TRY(fetch_steps, count(*row, "fetch_steps", 64));
-    choices[layout] = {direct_rows, tile_rows, fetch_rows, fetch_steps};
+    HEARTH_TRY(two_panels, count(*row, "two_panels", 1));
+    choices[layout] = {direct_rows, tile_rows, fetch_rows, fetch_steps, two_panels == 1};
   }
   return choices;
 }

@@ -22,13 +22,14 @@ HEARTH_ALWAYS_INLINE void fetch_line(const FloatStep* next, unsigned i) {
   for (unsigned r = 0; r < kRows; ++r) __builtin_prefetch(next[r].values + i);
 }
 
+// Inputs [first, end) of a step; first is even.
 template <unsigned kRows, class L>
-HEARTH_ALWAYS_INLINE void float_step(const L* weights, unsigned inputs, const FloatStep* x, TwoSums* sums) {
+HEARTH_ALWAYS_INLINE void float_inputs(const L* weights, unsigned first, unsigned end, const FloatStep* x, TwoSums* sums) {
   F even[kRows], odd[kRows];
   HEARTH_UNROLL
   for (unsigned r = 0; r < kRows; ++r) even[r] = sums[r].even, odd[r] = sums[r].odd;
-  unsigned i = 0;
-  for (; i + 1 < inputs; i += 2) {
+  unsigned i = first;
+  for (; i + 1 < end; i += 2) {
     if (i % 16 == 0) fetch_line<kRows>(x + kRows, i);
     const F w0 = even_input(weights, i);
     HEARTH_UNROLL
@@ -37,7 +38,7 @@ HEARTH_ALWAYS_INLINE void float_step(const L* weights, unsigned inputs, const Fl
     HEARTH_UNROLL
     for (unsigned r = 0; r < kRows; ++r) odd[r] = Simd::fma(w1, Simd::set1(x[r].values[i + 1]), odd[r]);
   }
-  if (i < inputs) {
+  if (i < end) {
     const F w = even_input(weights, i);
     HEARTH_UNROLL
     for (unsigned r = 0; r < kRows; ++r) even[r] = Simd::fma(w, Simd::set1(x[r].values[i]), even[r]);
@@ -48,13 +49,34 @@ HEARTH_ALWAYS_INLINE void float_step(const L* weights, unsigned inputs, const Fl
 
 template <unsigned kRows, class L>
 HEARTH_ALWAYS_INLINE void float_tiles(const L* weights, unsigned inputs, const FloatStep* x, unsigned rows, TwoSums* sums) {
-  for (; rows >= kRows; rows -= kRows, x += kRows, sums += kRows) float_step<kRows>(weights, inputs, x, sums);
+  for (; rows >= kRows; rows -= kRows, x += kRows, sums += kRows) float_inputs<kRows>(weights, 0, inputs, x, sums);
   constexpr unsigned kLess = kRows > 8 ? 8 : kRows / 2;
   if constexpr (kLess > 0) float_tiles<kLess>(weights, inputs, x, rows, sums);
 }
 
+// One row times two panels by turns of a kilobyte, as integer_product_by_turns.
+template <class L>
+void float_product_by_turns(const PanelProduct& p) {
+  constexpr unsigned kTurn = 1024 / sizeof(L) * L::kInputs;
+  const L* weights[2] = {reinterpret_cast<const L*>(p.panel), reinterpret_cast<const L*>(p.second)};
+  TwoSums sums[2] = {{Simd::zero(), Simd::zero()}, {Simd::zero(), Simd::zero()}};
+  const FloatStep* x = p.floats;
+  for (unsigned input = 0; input < p.columns; input += kStepInputs, x += p.step_stride) {
+    const unsigned inputs = p.columns - input < kStepInputs ? p.columns - input : kStepInputs;
+    for (unsigned i = 0; i < inputs; i += kTurn) {
+      const unsigned end = i + kTurn < inputs ? i + kTurn : inputs;
+      HEARTH_UNROLL
+      for (unsigned k = 0; k < 2; ++k) float_inputs<1>(weights[k], i, end, x, &sums[k]);
+    }
+    for (const L*& of_step : weights) of_step += kStepInputs / L::kInputs;
+  }
+  Simd::store(p.out, Simd::add(sums[0].even, sums[0].odd));
+  Simd::store(p.second_out, Simd::add(sums[1].even, sums[1].odd));
+}
+
 template <class L>
 void float_product(const PanelProduct& p) {
+  if (p.second != nullptr) return float_product_by_turns<L>(p);
   constexpr bool kNarrow = sizeof(L) / L::kInputs < sizeof(FloatBlock<float>);
   constexpr unsigned kStepBlocks = kStepInputs / L::kInputs;
   TwoSums sums[kRowsAtOnce];

@@ -20,7 +20,7 @@ constexpr uint32_t kNever = UINT32_MAX;
 TEST(Choices, ChangeNoBit) {
   ThreadPool pool(2);
   const Placement placement = place_workers({}, 2);
-  const LayoutChoices ways[] = {{kNever, kNever, 0}, {0, kNever, 0}, {kNever, kNever, 3}, {kNever, 0, 2}, {0, 0, 0}};
+  const LayoutChoices ways[] = {{kNever, kNever, 0}, {0, kNever, 0}, {kNever, kNever, 3}, {kNever, 0, 2}, {0, 0, 0}, {kNever, kNever, 0, 0, true}};
   size_t cases = 0;
   for (const KernelTable* table : usable_tables())
     for (const quant::Format& format : quant::formats())
@@ -55,22 +55,24 @@ struct TiledTable {
 };
 
 // Directly as long as there are rows, beyond 17 three times that, and unpacked the other way round: clear enough to change any
-// built-in choice. By tiles 17.5. Asking ahead doubles the time of few rows and, by two steps, halves that of five and more. The first
-// of every four rounds is disturbed.
+// built-in choice. By tiles 17.5. Asking ahead doubles the time of few rows and, by two steps, halves that of five and more. Two panels by turns
+// halve that of one row. The first of every four rounds is disturbed.
 double invented_seconds(const TuningTrial& trial, int round) {
   const double rows = trial.rows;
   const bool is_unpacked = rows > trial.choices.direct_rows;
   double seconds = trial.by_tiles ? 17.5 : is_unpacked == (rows > 17) ? rows : 3 * rows;
   if (rows >= trial.choices.fetch_rows) seconds *= rows < 5 ? 2 : trial.choices.fetch_steps == 2 ? 0.5 : 1;
+  if (rows == 1 && trial.choices.two_panels) seconds /= 2;
   return round == 0 ? 50 * seconds : seconds;
 }
 
 TEST(Tuning, FindsWhereWaysCross) {
   const TiledTable tiled;
   ThreadPool pool(1);
-  std::map<std::tuple<std::string_view, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t>, int> rounds;
+  std::map<std::tuple<std::string_view, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, bool>, int> rounds;
   const auto timer = [&](const TuningTrial& t, const std::function<void()>& product) {
-    const int round = rounds[{t.format, t.rows, t.choices.direct_rows, t.choices.tile_rows, t.choices.fetch_rows, t.choices.fetch_steps}]++;
+    const LayoutChoices& c = t.choices;
+    const int round = rounds[{t.format, t.rows, c.direct_rows, c.tile_rows, c.fetch_rows, c.fetch_steps, c.two_panels}]++;
     if (t.rows == 1 && round == 0) product();  // it can be run
     return invented_seconds(t, round % 4);
   };
@@ -82,7 +84,7 @@ TEST(Tuning, FindsWhereWaysCross) {
   EXPECT_EQ(layouts, Layouts::kCount);
   for (size_t layout = 0; layout < Layouts::kCount; ++layout) {
     ASSERT_NE(format_of_layout(layout), nullptr);
-    EXPECT_EQ((*tuned)[layout], (LayoutChoices{.direct_rows = 16, .tile_rows = 17, .fetch_rows = 5, .fetch_steps = 2})) << format_of_layout(layout)->name;
+    EXPECT_EQ((*tuned)[layout], (LayoutChoices{.direct_rows = 16, .tile_rows = 17, .fetch_rows = 5, .fetch_steps = 2, .two_panels = true})) << format_of_layout(layout)->name;
   }
 }
 
@@ -101,7 +103,7 @@ TEST(Tuning, KeepsWhatIsNotClearlySlowerAndCanBeEnded) {
 class TuningFile : public ::testing::Test {
  protected:
   TuningFile() : folder_(::testing::TempDir() + "hearth-tuning-" + std::to_string(::getpid())) {
-    for (size_t i = 0; i < choices_.size(); ++i) choices_[i] = {static_cast<uint32_t>(i), kNever, 5, 2};
+    for (size_t i = 0; i < choices_.size(); ++i) choices_[i] = {static_cast<uint32_t>(i), kNever, 5, 2, i % 2 == 1};
   }
   ~TuningFile() override { std::filesystem::remove_all(folder_); }
 
@@ -137,7 +139,8 @@ TEST_F(TuningFile, OfAnotherMachineIsNotUsed) {
 
 TEST_F(TuningFile, DamagedIsNotUsedAndIsReplaced) {
   for (const auto& [from, to] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
-           {"{", ""}, {"\"q4_k\"", "\"q4_x\""}, {"\"direct_rows\": 3", "\"direct_rows\": -3"}, {"\"fetch_steps\": 2", "\"fetch_steps\": 2000"}}) {
+           {"{", ""}, {"\"q4_k\"", "\"q4_x\""}, {"\"direct_rows\": 3", "\"direct_rows\": -3"}, {"\"fetch_steps\": 2", "\"fetch_steps\": 2000"},
+           {"\"two_panels\": 1", "\"two_panels\": 2"}}) {
     ASSERT_TRUE(save_tuning(folder_, best_, choices_).has_value());
     EXPECT_EQ(load_tuning(folder_, best_), choices_);
     rewrite(from, to);
