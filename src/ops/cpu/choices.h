@@ -3,7 +3,7 @@
 // measured on this machine (tuning.h).
 //
 // Choices change speed and never results. They choose among kernels that give the same bits for the same row: weights unpacked
-// in registers or in memory, the order of memory requests, and tiles only where a table has them beside plain kernels
+// in registers or in memory, the order of reading and of memory requests, and tiles only where a table has them beside plain kernels
 // (ProductTable::by_tiles). Where kernels differ in their bits, as bf16 panels through tiles do, a table has only one of them
 // and there is nothing to choose. A test holds this for every layout and instruction set (tests/tuning_test.cpp).
 #include <array>

@@ -154,8 +154,8 @@ uint32_t Multiplier::rows_at_once(const Packer& packer, uint32_t columns, uint32
   return static_cast<uint32_t>(std::clamp<size_t>(kTileRowsBytes / of_row / 32 * 32, kRowsAtOnce, kTileRowsAtOnce));
 }
 
-// Where there are few rows, time is reading: all panels of the gate that the sums have room for are read in one run, then all
-// of up, for a thread that goes to and fro between the two reads slower.
+// Where there are few rows, time is reading: as many panels are read in one run as the sums have room for, one row's by twos where that
+// is chosen. Of a gated product first the gate's, then up's, for a thread that goes to and fro between them panel by panel reads slower.
 void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
   const auto& [product, part, up, first_panel, end_panel] = chunk;
   float* sums = worker.sums.at_least(2 * kSums);
