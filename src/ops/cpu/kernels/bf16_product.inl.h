@@ -10,12 +10,13 @@ struct PairSums {
 };
 
 template <unsigned kRows>
-HEARTH_ALWAYS_INLINE void bf16_step(const Bf16Pair* weights, unsigned pairs, const Bf16Step* x, PairSums* sums) {
+HEARTH_ALWAYS_INLINE void bf16_step(const Bf16Pair* weights, const Bf16Pair* ahead, unsigned pairs, const Bf16Step* x, PairSums* sums) {
   F even[kRows], odd[kRows];
   HEARTH_UNROLL
   for (unsigned r = 0; r < kRows; ++r) even[r] = sums[r].even, odd[r] = sums[r].odd;
   unsigned p = 0;
   for (; p + 1 < pairs; p += 2) {
+    if (ahead != nullptr) fetch<2 * sizeof(Bf16Pair)>(ahead + p);
     const I w0 = Simd::iload(weights + p);
     HEARTH_UNROLL
     for (unsigned r = 0; r < kRows; ++r) even[r] = Simd::dot_bf16(even[r], w0, Simd::broadcast4(x[r].values + 2 * p));
@@ -33,10 +34,14 @@ HEARTH_ALWAYS_INLINE void bf16_step(const Bf16Pair* weights, unsigned pairs, con
 }
 
 template <unsigned kRows>
-HEARTH_ALWAYS_INLINE void bf16_tiles(const Bf16Pair* weights, unsigned pairs, const Bf16Step* x, unsigned rows, PairSums* sums) {
-  for (; rows >= kRows; rows -= kRows, x += kRows, sums += kRows) bf16_step<kRows>(weights, pairs, x, sums);
+HEARTH_ALWAYS_INLINE void bf16_tiles(const Bf16Pair* weights, const Bf16Pair* ahead, unsigned pairs, const Bf16Step* x, unsigned rows,
+                                     PairSums* sums) {
+  for (; rows >= kRows; rows -= kRows, x += kRows, sums += kRows) {
+    bf16_step<kRows>(weights, ahead, pairs, x, sums);
+    ahead = nullptr;  // asked for once
+  }
   constexpr unsigned kLess = kRows > 8 ? 8 : kRows / 2;
-  if constexpr (kLess > 0) bf16_tiles<kLess>(weights, pairs, x, rows, sums);
+  if constexpr (kLess > 0) bf16_tiles<kLess>(weights, ahead, pairs, x, rows, sums);
 }
 
 void bf16_product(const PanelProduct& p) {
@@ -47,9 +52,8 @@ void bf16_product(const PanelProduct& p) {
   const Bf16Step* x = p.bf16;
   for (unsigned left = (p.columns + 1) / 2; left > 0; x += p.step_stride, weights += kStepPairs) {
     const unsigned pairs = left < kStepPairs ? left : kStepPairs;
-    if (p.fetch_steps != 0 || p.unpack)
-      for (unsigned i = 0; i < kStepPairs; ++i) __builtin_prefetch(weights + kStepPairs + i, 0, 2);
-    bf16_tiles<Simd::kFloatRows>(weights, pairs, x, p.rows, sums);
+    const Bf16Pair* ahead = p.fetch_steps != 0 || p.unpack ? weights + kStepPairs : nullptr;
+    bf16_tiles<Simd::kFloatRows>(weights, ahead, pairs, x, p.rows, sums);
     left -= pairs;
   }
   for (unsigned r = 0; r < p.rows; ++r) Simd::store(p.out + 16 * r, Simd::add(sums[r].even, sums[r].odd));

@@ -105,13 +105,6 @@ HEARTH_ALWAYS_INLINE void prepare_terms(int32_t zero, const QuantizedStep* x, un
 
 // --- sources of codes: straight from the panel, or unpacked once for many rows ---------------------------------------------
 
-// Asks for memory to be in the second-level cache soon. Past the end of the weights it asks in vain, harmlessly.
-template <size_t kBytes>
-HEARTH_ALWAYS_INLINE void fetch(const std::byte* ahead) {
-  HEARTH_UNROLL
-  for (size_t line = 0; line < kBytes; line += 64) __builtin_prefetch(ahead + line, 0, 2);
-}
-
 template <class L>
 struct PackedCodes {
   static constexpr size_t kStepBytes = sizeof(L) * (kStepInputs / L::kInputs);

@@ -1,6 +1,7 @@
 // The kernels over AMX's tiles, on a plain model of the instructions: the same bits as the kernels without tiles.
 #include "ops/cpu/isa/scalar/simd.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/cpu/kernels/fetch.h"
 #include "ops/cpu/matmul.h"
 #include "ops/cpu/packed_weight.h"
 #include "ops/cpu/tests/model_tiles.h"

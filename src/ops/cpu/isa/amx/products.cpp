@@ -6,6 +6,7 @@
 #include "ops/cpu/isa/avx512_bf16/simd.h"
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/cpu/kernels/fetch.h"
 
 namespace hearth::ops::cpu::amx {
 

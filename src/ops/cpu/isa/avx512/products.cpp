@@ -2,6 +2,7 @@
 #include "ops/cpu/isa/avx512/simd.h"
 #include "ops/cpu/kernel_table.h"
 #include "ops/cpu/kernels/attributes.h"
+#include "ops/cpu/kernels/fetch.h"
 
 namespace hearth::ops::cpu::avx512 {
 
