@@ -197,14 +197,28 @@ void merge(const AttentionState& total, const AttentionState& part, uint32_t que
   }
 }
 
-// Appending to the cache.
+// Appending to the cache. Numbers of f16 are rounded sixteen at a time, to the bits that Fp16::from gives.
 template <class Type>
 void put_key(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
-  kv::put_key<Type>(x, dim, tile, token);
+  if constexpr (std::same_as<Type, kv::F16>) {
+    auto* tiles = reinterpret_cast<Type::KeyTile*>(tile);
+    by_sixteen(dim, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
+      Fp16 rounded[16];
+      Simd::store_partial(rounded, load(x + i, lanes), lanes);
+      for (unsigned d = 0; d < lanes; ++d) tiles[i + d].numbers[token] = rounded[d];
+    });
+  } else {
+    kv::put_key<Type>(x, dim, tile, token);
+  }
 }
 template <class Type>
 void put_value(const float* x, uint32_t dim, std::byte* tile, uint32_t token) {
-  kv::put_value<Type>(x, dim, tile, token);
+  if constexpr (std::same_as<Type, kv::F16>) {
+    auto* row = reinterpret_cast<Fp16*>(tile) + size_t{token} * dim;
+    by_sixteen(dim, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA { Simd::store_partial(row + i, load(x + i, lanes), lanes); });
+  } else {
+    kv::put_value<Type>(x, dim, tile, token);
+  }
 }
 constexpr KvPut kPut[] = {
 #define HEARTH_KV_TYPE(name) {&put_key<kv::name>, &put_value<kv::name>},

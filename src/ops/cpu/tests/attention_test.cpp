@@ -2,6 +2,8 @@
 // cache, and the same bits however a prompt is cut, whoever computes it and whatever else is in the step.
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "ops/cpu/isa/scalar/simd.h"
@@ -50,6 +52,35 @@ double tolerance(const KernelTable& table, double wanted) {
 }
 
 using Values = std::vector<float>;
+
+// Numbers that round to zero, to subnormal halves, to the largest and beyond, and none.
+Values with_odd_ones(Values x) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float odd[] = {0, -0.0f, 1e-9f, 2.98e-8f, -5.96e-8f, 6.1e-5f, 65503, 65519.9f, -65520, 1e30f, kInfinity, -kInfinity, std::nanf("5")};
+  for (size_t i = 0; i < std::size(odd) && 3 * i < x.size(); ++i) x[3 * i] = odd[i];
+  return x;
+}
+
+TEST(Cache, EveryTableWritesTheBitsOfTheFormat) {
+  for (const KernelTable* table : usable_tables())
+    for (const KvFormat& format : kv_formats()) {
+      const KvPut& put = table->put[static_cast<size_t>(*find_kv_type(format.name))];
+      for (const uint32_t dim : {1u, 37u, 64u, 128u}) {
+        if (dim % format.block_values != 0) continue;
+        const std::vector<std::byte> before(size_t{kKvTile} * dim / format.block_values * format.block_bytes, std::byte{0x5A});
+        auto keys = before, values = before, wanted_keys = before, wanted_values = before;
+        for (const uint32_t token : {0u, 7u, 15u}) {
+          const Values numbers = normals(dim, token + 1), x = format.block_values == 1 ? with_odd_ones(numbers) : numbers;
+          put.key(x.data(), dim, keys.data(), token);
+          put.value(x.data(), dim, values.data(), token);
+          format.put_key(x.data(), dim, wanted_keys.data(), token);
+          format.put_value(x.data(), dim, wanted_values.data(), token);
+        }
+        EXPECT_EQ(keys, wanted_keys) << table->isa << " " << format.name << " " << dim;
+        EXPECT_EQ(values, wanted_values) << table->isa << " " << format.name << " " << dim;
+      }
+    }
+}
 
 struct Shape {
   uint32_t heads, kv_heads, k_dim, v_dim, page_tokens;

@@ -44,6 +44,31 @@ TEST(Choices, ChangeNoBit) {
   hearth::testing::count_cases("kernel cases", cases);
 }
 
+// Three panels of each part, so that the last is alone.
+TEST(Choices, TwoPanelsByTurnsChangeNoBitOfFusedProducts) {
+  ThreadPool pool(2);
+  const Placement placement = place_workers({}, 2);
+  const std::vector<float> bias = normals(2 * 37, 3), x = normals(512, 4), before = normals(37, 5);
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    for (const auto& [gate, up] : {std::pair{"q8_0", "q8_0"}, {"q4_k", "q6_k"}, {"f16", "f32"}, {"bf16", "q8_0"}, {"q5_1", "f64"}}) {
+      const RandomWeight of_gate(*quant::find_format(gate), 37, 512, 1), of_up(*quant::find_format(up), 37, 512, 2);
+      const auto weight = stacked(*backend, {of_gate.source(), of_up.source()});
+      const auto multiplied = [&](bool two_panels) {
+        ProductChoices choices;
+        choices.fill({.direct_rows = kNever, .tile_rows = kNever, .fetch_rows = kNever, .two_panels = two_panels});
+        Multiplier multiplier({*table, pool, placement}, choices);
+        std::vector<float> out = before;
+        const Product product{.weight = &packed(*weight), .first_row = 0, .rows = 1, .out = view(out, 1), .bias = bias.data(),
+                              .gated = Activation::kSilu, .accumulate = true};
+        multiplier.multiply(view(x, 1), nullptr, {&product, 1});
+        return out;
+      };
+      expect_same_bits(multiplied(false), multiplied(true), std::string(gate) + " and " + up + " on " + table->isa);
+    }
+  }
+}
+
 // Every layout has tiles in this one, so that all switches are looked for.
 struct TiledTable {
   TiledTable() : products(*usable_tables().front()->products), table(*usable_tables().front()) {
