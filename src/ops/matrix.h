@@ -6,6 +6,13 @@
 
 namespace hearth::ops {
 
+// Floats from one row to the next for matrices of a step: whole lines of 64 bytes, an odd number of them. Sixteen columns of many rows
+// are written together, and rows a power of two apart would compete for the same few sets of a cache.
+inline size_t row_stride(uint32_t columns) {
+  constexpr size_t kLine = 16;
+  return ((columns + kLine - 1) / kLine | 1) * kLine;
+}
+
 struct Matrix {
   float* values = nullptr;
   uint32_t rows = 0, columns = 0;

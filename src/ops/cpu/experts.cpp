@@ -66,9 +66,10 @@ void ExpertMixer::mix(ConstMatrix x, std::span<const Expert> experts, std::span<
   group(routes, experts.size());
   const auto rows = static_cast<uint32_t>(routes.size());
   const uint32_t width = experts[runs_[0].expert].gate_up->rows / 2;
-  const Matrix gathered{gathered_.at_least(size_t{rows} * x.columns), rows, x.columns, x.columns};
-  const Matrix hidden{hidden_.at_least(size_t{rows} * width), rows, width, width};
-  const Matrix answers{answers_.at_least(size_t{rows} * out.columns), rows, out.columns, out.columns};
+  const auto matrix = [&](Scratch<float>& memory, uint32_t columns) {
+    return Matrix{memory.at_least(rows * row_stride(columns)), rows, columns, row_stride(columns)};
+  };
+  const Matrix gathered = matrix(gathered_, x.columns), hidden = matrix(hidden_, width), answers = matrix(answers_, out.columns);
   workers_.rows(rows, x.columns, [&](size_t first, size_t end) {
     for (size_t i = first; i < end; ++i) std::copy_n(x.row(i / active), x.columns, gathered.row(place_of_[i]));
   });

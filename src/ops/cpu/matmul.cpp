@@ -169,6 +169,7 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
     const uint32_t together = std::max(tiled ? 2u : 1u, kRowsAtOnce * kPanelRows / room);
     for (uint32_t first = first_panel; first < end_panel; first += together) {
       const uint32_t count = std::min(together, end_panel - first);
+      if (rows > kFewRows) fetch_out(*product, *part, first, row, rows);
       multiply_panels(*product, *part, first, count, x, row, rows, worker, sums, room);
       if (up != nullptr) {
         multiply_panels(*product, *up, first, count, x, row, rows, worker, of_up, room);
@@ -177,6 +178,11 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
       for (uint32_t i = 0; i < count; ++i) deliver_panel(*product, *part, first + i, row, rows, sums + i * room);
     }
   }
+}
+
+// The lines that a panel's sums will be written to are far apart: asked for before it is multiplied, they are there when it has been.
+void Multiplier::fetch_out(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row, uint32_t rows) {
+  for (uint32_t r = 0; r < rows; ++r) __builtin_prefetch(product.out.row(row + r) + part.first_row + panel * kPanelRows, 1, 2);
 }
 
 void Multiplier::deliver_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row,

@@ -57,6 +57,7 @@ class Multiplier {
   void multiply_panels(const Product& product, const PackedWeight::Part& part, uint32_t first, uint32_t count, ConstMatrix x,
                        uint32_t row, uint32_t rows, OfWorker& worker, float* sums, uint32_t room);
   static void add_bias(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t rows, float* sums);
+  static void fetch_out(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row, uint32_t rows);
   static void deliver_panel(const Product& product, const PackedWeight::Part& part, uint32_t panel, uint32_t row, uint32_t rows,
                             const float* sums);
   const std::byte* panel_of(const PackedWeight::Part& part, uint32_t columns, uint32_t panel, OfWorker& worker);
