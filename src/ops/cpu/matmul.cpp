@@ -169,7 +169,7 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
     const uint32_t together = std::max(tiled ? 2u : 1u, kRowsAtOnce * kPanelRows / room);
     for (uint32_t first = first_panel; first < end_panel; first += together) {
       const uint32_t count = std::min(together, end_panel - first);
-      if (rows > kFewRows) fetch_out(*product, *part, first, row, rows);
+      for (uint32_t i = 0; rows > kFewRows && i < count; ++i) fetch_out(*product, *part, first + i, row, rows);
       multiply_panels(*product, *part, first, count, x, row, rows, worker, sums, room);
       if (up != nullptr) {
         multiply_panels(*product, *up, first, count, x, row, rows, worker, of_up, room);
