@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "model/model.h"
+#include "ops/matrix.h"
 
 namespace hearth::model {
 
 namespace {
+
+using ops::row_stride;
 
 uint32_t group_of(std::vector<uint32_t>& windows, uint32_t window) {
   const auto found = std::ranges::find(windows, window);
@@ -18,13 +21,14 @@ struct RowFloats {
   uint64_t projected = 0, mixed = 0, input = 0, experts = 0;  // input: the widest that a matrix product reads
 
   void add(const Attention& a, uint32_t width) {
-    const uint64_t q = uint64_t{a.heads} * a.head_dim, kv = uint64_t{a.kv_heads} * a.head_dim;
-    at_least({q + 2 * kv, q, std::max<uint64_t>(q, width), 0});
+    const uint32_t q = a.heads * a.head_dim, kv = a.kv_heads * a.head_dim;
+    at_least({row_stride(q + 2 * kv), row_stride(q), std::max(q, width), 0});
   }
-  void add(const ShortConv&, uint32_t width) { at_least({3 * uint64_t{width}, width, width, 0}); }
-  void add(const Dense& d, uint32_t width) { at_least({d.hidden, 0, std::max(d.hidden, width), 0}); }
+  void add(const ShortConv&, uint32_t width) { at_least({row_stride(3 * width), row_stride(width), width, 0}); }
+  void add(const Dense& d, uint32_t width) { at_least({row_stride(d.hidden), 0, std::max(d.hidden, width), 0}); }
   void add(const Moe& m, uint32_t width) {  // the normed copy; rows gathered per expert, the inside, answers
-    at_least({m.experts, 0, std::max(m.hidden, width), width + m.router.active * (2 * uint64_t{width} + m.hidden)});
+    const uint64_t of_choice = 2 * row_stride(width) + row_stride(m.hidden);
+    at_least({row_stride(m.experts), 0, std::max(m.hidden, width), row_stride(width) + m.router.active * of_choice});
   }
 
  private:
@@ -55,14 +59,14 @@ StateShape state_shape_of(const ModelPlan& plan) {
 
 uint64_t step_bytes(const ModelPlan& plan, uint32_t rows, uint32_t logit_rows) {
   RowFloats most;
-  uint64_t always = plan.width;  // the stream
+  uint64_t always = row_stride(plan.width);  // the stream
   bool has_sandwich = false;
   for (const Layer& layer : plan.layers) {
     std::visit([&](const auto& mixer) { most.add(mixer, plan.width); }, layer.mixer);
     std::visit([&](const auto& ffn) { most.add(ffn, plan.width); }, layer.ffn);
     has_sandwich = has_sandwich || layer.sandwich;
   }
-  if (has_sandwich) always += plan.width;
+  if (has_sandwich) always += row_stride(plan.width);
   for (const Rope& rope : plan.ropes) always += rope.dims();
   // Integer products read their input as codes with scales and sums: a third of its floats.
   const uint64_t row_bytes = (always + most.projected + most.mixed + most.experts) * sizeof(float) + most.input * 4 / 3;
