@@ -67,10 +67,12 @@ uint64_t step_bytes(const ModelPlan& plan, uint32_t rows, uint32_t logit_rows) {
     has_sandwich = has_sandwich || layer.sandwich;
   }
   if (has_sandwich) always += row_stride(plan.width);
-  for (const Rope& rope : plan.ropes) always += rope.dims();
+  uint32_t angles = 0;
+  for (const Rope& rope : plan.ropes) angles += rope.dims();
+  always += row_stride(angles);
   // Integer products read their input as codes with scales and sums: a third of its floats.
   const uint64_t row_bytes = (always + most.projected + most.mixed + most.experts) * sizeof(float) + most.input * 4 / 3;
-  return rows * row_bytes + uint64_t{logit_rows} * (uint64_t{plan.vocab} + plan.width) * sizeof(float);
+  return rows * row_bytes + uint64_t{logit_rows} * (plan.vocab + row_stride(plan.width)) * sizeof(float);
 }
 
 }  // namespace hearth::model
