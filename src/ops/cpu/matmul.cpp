@@ -10,7 +10,7 @@ namespace {
 
 // Panels of one chunk stay in the second-level cache while all rows pass over them.
 constexpr size_t kChunkBytes = 256 << 10;
-constexpr uint32_t kFewRows = 8;  // up to which chunks become smaller towards the end
+constexpr uint32_t kFewRows = 8;  // up to which time is reading: chunks become smaller towards the end, outputs are not asked for
 // Of activations, by tiles: they stay in the second-level cache while panels pass over them.
 constexpr size_t kTileRowsBytes = 1 << 20;
 // The sums of a run's panels; of a gated product's, two such.
@@ -169,7 +169,8 @@ void Multiplier::run(const Chunk& chunk, ConstMatrix x, OfWorker& worker) {
     const uint32_t together = std::max(tiled ? 2u : 1u, kRowsAtOnce * kPanelRows / room);
     for (uint32_t first = first_panel; first < end_panel; first += together) {
       const uint32_t count = std::min(together, end_panel - first);
-      for (uint32_t i = 0; rows > kFewRows && i < count; ++i) fetch_out(*product, *part, first + i, row, rows);
+      if (rows > kFewRows)
+        for (uint32_t i = 0; i < count; ++i) fetch_out(*product, *part, first + i, row, rows);
       multiply_panels(*product, *part, first, count, x, row, rows, worker, sums, room);
       if (up != nullptr) {
         multiply_panels(*product, *up, first, count, x, row, rows, worker, of_up, room);
