@@ -66,8 +66,9 @@ void Attender::append(ConstMatrix k, ConstMatrix v, const KvLayer& layer, const 
       writes_.push_back({&sequence, from, std::min(end, (from / kKvTile + 1) * kKvTile)});
   }
   if (writes_.empty()) return;
-  const size_t values = size_t{k.rows} * layer.kv_heads * (layer.k_dim + layer.v_dim);
-  workers_.rows(writes_.size(), values / writes_.size(), [&](size_t first, size_t last) {
+  constexpr size_t kCostOfNumber = 8;  // of elementwise work: a token's keys lie in as many lines as they are numbers, all of them cold
+  const size_t numbers = size_t{k.rows} * layer.kv_heads * (layer.k_dim + layer.v_dim);
+  workers_.rows(writes_.size(), kCostOfNumber * numbers / writes_.size(), [&](size_t first, size_t last) {
     for (const Write& write : std::span(writes_).subspan(first, last - first))
       for (uint32_t position = write.from; position < write.to; ++position) {
         const KvPlace at = kv_place(*write.sequence, layer, position);
@@ -202,8 +203,8 @@ void Attender::finish(const Tile& tile, const AttentionState& total, const Call&
   for (uint32_t i = 0; i < tile.queries(call); ++i) {
     const float* from = total.mixed + i * row_floats(v_dim);
     float* to = call.out.row(tile.sequence->first_row + tile.first + i / heads) + size_t{tile.kv_head * heads + i % heads} * v_dim;
-    const float inverse = 1 / total.weight[i];
-    for (uint32_t d = 0; d < v_dim; ++d) to[d] = from[d] * inverse;
+    std::copy_n(from, v_dim, to);
+    workers_.kernels.scale(to, v_dim, 1 / total.weight[i]);
   }
 }
 

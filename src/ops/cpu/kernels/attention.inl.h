@@ -96,11 +96,46 @@ uint32_t attention_room(uint32_t queries) {
   return room;
 }
 
+// Numbers of kQ queries side by side, `stride` floats apart: turned four by four.
+template <unsigned kQ>
+HEARTH_ALWAYS_INLINE void pack_some(const float* const* queries, uint32_t dim, unsigned stride, float* out) {
+  using Four = float __attribute__((vector_size(16)));
+  uint32_t d = 0;
+  for (; d + 4 <= dim; d += 4) {
+    Four rows[kQ], turned[4];
+    HEARTH_UNROLL
+    for (unsigned q = 0; q < kQ; ++q) __builtin_memcpy(&rows[q], queries[q] + d, sizeof(Four));
+    if constexpr (kQ == 4) {
+      const Four low[2] = {__builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5), __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5)};
+      const Four high[2] = {__builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7), __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7)};
+      turned[0] = __builtin_shufflevector(low[0], low[1], 0, 1, 4, 5);
+      turned[1] = __builtin_shufflevector(low[0], low[1], 2, 3, 6, 7);
+      turned[2] = __builtin_shufflevector(high[0], high[1], 0, 1, 4, 5);
+      turned[3] = __builtin_shufflevector(high[0], high[1], 2, 3, 6, 7);
+    } else {
+      turned[0] = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+      turned[1] = __builtin_shufflevector(turned[0], turned[0], 2, 3, 0, 1);
+      turned[2] = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+      turned[3] = __builtin_shufflevector(turned[2], turned[2], 2, 3, 0, 1);
+    }
+    HEARTH_UNROLL
+    for (unsigned i = 0; i < 4; ++i) __builtin_memcpy(out + (d + i) * stride, &turned[i], kQ * sizeof(float));
+  }
+  for (; d < dim; ++d)
+    for (unsigned q = 0; q < kQ; ++q) out[d * stride + q] = queries[q][d];
+}
+
+// Where a block has more room than there are queries, the last one stands again: nobody reads what becomes of it.
 void pack_queries(const float* const* queries, uint32_t count, uint32_t dim, float* out) {
   for (uint32_t at = 0; at < count;) {
     const unsigned size = block_queries(count - at);
-    for (uint32_t d = 0; d < dim; ++d)
-      for (unsigned q = 0; q < size; ++q) *out++ = at + q < count ? queries[at + q][d] : 0;
+    const float* block[Simd::kQueries];
+    for (unsigned q = 0; q < size; ++q) block[q] = queries[at + q < count ? at + q : count - 1];
+    if (size == 1) __builtin_memcpy(out, block[0], dim * sizeof(float));
+    unsigned q = 0;
+    for (; q + 4 <= size; q += 4) pack_some<4>(block + q, dim, size, out + q);
+    for (; q + 2 <= size; q += 2) pack_some<2>(block + q, dim, size, out + q);
+    out += size_t{size} * dim;
     at += size;
   }
 }
@@ -130,11 +165,14 @@ struct PartSource {
   }
 };
 
-// Finds the tiles of a part's tokens [seen.first, seen.end); `stored`: those of the part, from its first token on.
+// Finds the tiles of a part's tokens [seen.first, seen.end); `stored`: those of the part, from its first token on. Of the last
+// part that is known, `after` are read next.
 template <bool kAreKeys>
-HEARTH_ALWAYS_INLINE void open_part(PartSource& source, const std::byte* const* stored, Seen seen, uint32_t known_end) {
+HEARTH_ALWAYS_INLINE void open_part(PartSource& source, const std::byte* const* stored, const std::byte* const* after, Seen seen,
+                                    uint32_t known_end) {
   for (unsigned t = seen.first / kKvTile; t * kKvTile < seen.end; ++t) {
-    source.tiles.of[t] = source.tiles.next[t] = stored[t];
+    source.tiles.of[t] = stored[t];
+    source.tiles.next[t] = after[t];
     if ((kPartTiles + t) * kKvTile < known_end) source.tiles.next[t] = stored[kPartTiles + t];
     if (!source.is_widened) continue;
     float* to = source.wide + t * source.wide_floats();
@@ -163,8 +201,8 @@ void attend(const AttentionRun& run) {
   for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
     const Seen seen = seen_of(run.first, run.end, begin);
     const uint32_t tile = (begin - run.begin) / kKvTile;
-    open_part<true>(keys, run.keys + tile, seen, run.known_end - begin);
-    open_part<false>(values, run.values + tile, seen, run.known_end - begin);
+    open_part<true>(keys, run.keys + tile, run.values + tile, seen, run.known_end - begin);
+    open_part<false>(values, run.values + tile, run.values + tile, seen, run.known_end - begin);
     uint32_t size = 0;
     for (uint32_t at = 0; at < run.queries; at += size) {
       size = block_queries(run.queries - at);
