@@ -122,7 +122,8 @@ class Results:
         self.rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def has(self, model, group):
-        return any(row["model"] == model and row["group"] == group.name for row in self.rows)
+        asked = group.asked()
+        return any(row["model"] == model and row["group"] == group.name and row.get("asked", asked) == asked for row in self.rows)
 
     def add(self, rows):
         with open(self.path, "a") as file:  # a group at once: half of one is never taken for whole
@@ -162,7 +163,7 @@ def measure(args):
         rows = list((measure_loading if group.measures_loading else measure_speed)(path, args, group, turns))
         spent, estimated = spent + time.monotonic() - at, estimated + estimate_seconds(path, group, turns)
         for row in rows:
-            row.update(model=Path(path).stem, group=group.name, threads=args.threads, load_average=[load, os.getloadavg()[0]],
+            row.update(model=Path(path).stem, group=group.name, asked=group.asked(), threads=args.threads, load_average=[load, os.getloadavg()[0]],
                        peer_version=llama_cpp.__version__, finished=time.strftime("%Y-%m-%d %H:%M"))
         results.add(rows)
         todo.pop(0)

@@ -28,6 +28,10 @@ class Group:
     def has_peer(self):
         return self.isa == ""
 
+    def asked(self):
+        """What a row is kept under, so that other lengths of the same group are measured too."""
+        return f"prompts {self.prompt}, generate {self.generate}, depths {self.depth}, batches {self.batch}"
+
     def cases(self):
         return [dict(kind=kind, tokens=tokens, depth=depth, batch=batch)
                 for kind, counts in (("prefill", self.prompt), ("decode", self.generate))

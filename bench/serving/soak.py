@@ -146,6 +146,8 @@ class Soak:
                     self.note("refused busy")
                 else:
                     self.note("lost", f"{visit.__name__}: {error}")
+            except Exception as error:  # an answer that is cut, or no JSON, or of another shape
+                self.note("lost", f"{visit.__name__}: {error!r}")
 
     def answer_alone(self):
         for request in self.requests:

@@ -111,6 +111,11 @@ TEST_F(Routes, PreflightsNeedNoKeyAndGiveNoCredentials) {
   EXPECT_EQ(answer.status, 204);
   EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
   EXPECT_EQ(answer.header("Access-Control-Allow-Credentials"), "");
+  EXPECT_NE(answer.header("Access-Control-Allow-Headers").find("x-api-key"), std::string::npos);
+  for (const auto& [asked, granted] : {std::pair<std::string, std::string>{"authorization, x-stainless-os", "authorization, x-stainless-os"},
+                                       {"a\r\nb", "authorization, content-type, x-api-key, x-request-id"}})
+    EXPECT_EQ(ask("OPTIONS", "/v1/completions", {{"Origin", "https://any.example"}, {"Access-Control-Request-Method", "POST"},
+                                                 {"Access-Control-Request-Headers", asked}}).header("Access-Control-Allow-Headers"), granted);
   EXPECT_EQ(ask("OPTIONS", "/v1/completions").status, 401);  // without a preflight's header it is a method like others
   EXPECT_EQ(ask("POST", "/v1/completions", {{"Origin", "https://any.example"}}).header("Access-Control-Allow-Origin"), "*");
 }

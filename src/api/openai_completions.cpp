@@ -5,6 +5,7 @@
 #include "api/http/sse.h"
 #include "api/limits.h"
 #include "api/openai_fields.h"
+#include "base/utf8.h"
 
 namespace hearth::api {
 
@@ -73,17 +74,25 @@ Result<Call> parse(const Json& body, const service::GenerationOptions& defaults)
   return call;
 }
 
-// The old form: parallel arrays, and offsets into the text.
+// A token as JSON can hold it: one that is a part of a character is spelled by its bytes, as OpenAI spells it.
+std::string spelled(const std::string& token) {
+  if (utf8::is_valid(token)) return token;
+  std::string out = "bytes:";
+  for (const unsigned char byte : token) out += fmt::format("\\x{:02x}", byte);
+  return out;
+}
+
+// The old form: parallel arrays, and offsets into the text, in characters.
 class Logprobs {
  public:
   void add(const service::TokenReport& token) {
-    tokens_.push(token.chosen.text);
+    tokens_.push(spelled(token.chosen.text));
     values_.push(static_cast<double>(token.chosen.logprob));
     Json likeliest = Json::object();
-    for (const auto& choice : token.likeliest) likeliest.set(choice.text, static_cast<double>(choice.logprob));
+    for (const auto& choice : token.likeliest) likeliest.set(spelled(choice.text), static_cast<double>(choice.logprob));
     likeliest_.push(std::move(likeliest));
     offsets_.push(offset_);
-    offset_ += token.chosen.text.size();
+    offset_ += static_cast<size_t>(std::ranges::count_if(token.chosen.text, [](char c) { return (c & 0xC0) != 0x80; }));
   }
   bool is_empty() const { return tokens_.is_null(); }
   Json take() {

@@ -221,5 +221,20 @@ TEST(Wire, Cases) {
   EXPECT_GT(cases, 20u);
 }
 
+// Tokens that are parts of a character are told apart, and offsets count characters.
+TEST(Wire, CompletionsSpellPartsOfCharactersByTheirBytes) {
+  const auto encoder = find_protocol("openai_completions")->encoder({.id = "1", .model = "m", .created = 1});
+  encoder->token(0, {{"\xe2\x82", -1}, {{"\xe2\x82", -1}, {"\xe2\x83", -2}}});
+  encoder->token(0, {{"\xac", -1}, {}});
+  encoder->token(0, {{"éx", -1}, {}});
+  encoder->token(0, {{"y", -1}, {}});
+  encoder->finish(0, {});
+  const Json whole = encoder->whole();
+  const Json& logprobs = *whole.find("choices")->as_array()[0].find("logprobs");
+  EXPECT_EQ(logprobs.find("tokens")->dump(), R"(["bytes:\\xe2\\x82","bytes:\\xac","éx","y"])");
+  EXPECT_EQ(logprobs.find("top_logprobs")->as_array()[0].dump(), R"({"bytes:\\xe2\\x82":-1.0,"bytes:\\xe2\\x83":-2.0})");
+  EXPECT_EQ(logprobs.find("text_offset")->dump(), "[0,1,1,3]");
+}
+
 }  // namespace
 }  // namespace hearth::api

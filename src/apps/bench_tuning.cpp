@@ -46,7 +46,7 @@ void tell(const Console& console, const ops::cpu::KernelTable& kernels, const Pr
   for (size_t layout = 0; layout < measured.size(); ++layout) {
     const quant::Format* format = ops::cpu::format_of_layout(layout);
     if (format == nullptr) continue;
-    const bool has_tiles = kernels.products->by_tiles[layout] != nullptr;
+    const bool has_tiles = ops::cpu::has_tile_choice(kernels, layout);
     text += fmt::format("{:<10}{}   {}\n", format->name, text_of(built_in[layout], has_tiles), text_of(measured[layout], has_tiles));
     layouts.set(format->name, Json::object({{"built_in", json_of(built_in[layout])}, {"measured", json_of(measured[layout])}}));
   }

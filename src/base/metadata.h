@@ -1,6 +1,6 @@
 #pragma once
 // What a model file says about itself: typed values under dotted keys ("llama.block_count"), whatever the container.
-// Keys follow the GGUF specification; Hugging Face configs are translated into the same keys by checkpoint/hf_metadata.
+// Keys follow the GGUF specification; Hugging Face configs are translated into the same keys by checkpoint/huggingface/metadata.
 #include <cstdint>
 #include <span>
 #include <string>

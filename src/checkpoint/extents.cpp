@@ -66,6 +66,11 @@ Result<void> verify_extents(std::vector<Extent> extents, uint64_t region_offset,
   return {};
 }
 
+bool is_plain_text(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  return utf8::is_valid(text) && std::ranges::none_of(text, is_control);
+}
+
 std::string printable(std::string_view text) {
   constexpr size_t kLongest = 80;
   std::string out;

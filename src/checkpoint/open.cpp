@@ -69,7 +69,13 @@ Failure unknown_file(const ByteSource& file, std::span<const std::byte> head) {
               known);
 }
 
-// The GGUF model of a folder without config.json: its only file, or the first part of its only split model.
+bool holds_safetensors(const std::string& folder) {
+  std::error_code error;
+  return std::ranges::any_of(std::filesystem::directory_iterator(folder, error),
+                             [](const auto& entry) { return entry.path().filename().string().contains(".safetensors"); });
+}
+
+// The GGUF model of a folder without safetensors: its only file, or the first part of its only split model.
 Result<std::string> only_gguf(const std::string& folder) {
   std::vector<std::string> candidates;
   std::error_code error;
@@ -111,9 +117,10 @@ Result<std::shared_ptr<const Checkpoint>> open(const std::string& path) {
   std::string file = path;
   while (file.size() > 1 && file.ends_with('/')) file.pop_back();
   if (is_folder(file)) {
-    if (file_exists(file + "/config.json")) return open_huggingface(file, folder_siblings(file));
-    HEARTH_TRY(only, only_gguf(file));
-    file = std::move(only);
+    auto only = only_gguf(file);
+    if (file_exists(file + "/config.json") && (holds_safetensors(file) || !only)) return open_huggingface(file, folder_siblings(file));
+    if (!only) return std::unexpected(only.error());
+    file = *std::move(only);
   }
   HEARTH_TRY(first, map_file(file));
   return open_source(std::move(first), folder_siblings(folder_of(file)));

@@ -46,6 +46,17 @@ TEST(Open, FolderWithOneGguf) {
   EXPECT_NE(error_of(folder.path()).find("2 GGUF models are here (a.gguf, b.gguf)"), std::string::npos);
 }
 
+// GGUF repositories may hold the config of the model that theirs was made from.
+TEST(Open, FolderWithConfigAndGguf) {
+  const hearth::testing::TestFolder folder;
+  folder.write("config.json", R"({"model_type": "llama"})");
+  EXPECT_NE(error_of(folder.path()).find("neither model.safetensors"), std::string::npos);
+  folder.write("a.gguf", Bytes::gguf(0, 0).str());
+  EXPECT_EQ(error_of(folder.path()), "");
+  folder.write("model.safetensors", "{");
+  EXPECT_NE(error_of(folder.path()), "");
+}
+
 TEST(Open, FolderWithOneSplitGguf) {
   const hearth::testing::TestFolder folder;
   for (const uint16_t part : {0, 1})

@@ -48,6 +48,19 @@ Result<void> check_request(const Request& request, uint32_t vocab, uint32_t cont
   return {};
 }
 
+Error memory_ran_out() { return {ErrorCode::kDoesNotFit, "memory ran out", {}}; }
+
+// Whoever finds no memory for what is told does without: of an end, the end of the sink itself tells.
+template <class Tell>
+bool is_told(Tell tell) {
+  try {
+    tell();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 Clock clock_of(const EngineOptions& options) {
   if (options.clock) return options.clock;
   return [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
@@ -139,6 +152,7 @@ class LocalEngine final : public Engine {
   Scheduler& scheduler_ = books_.scheduler();
   bool are_books_valid_ = true;                       // not where memory ran out while they were written
   uint32_t failed_steps_ = 0;                         // in a row
+  uint64_t past_preemptions_ = 0, past_swaps_ = 0;    // of books before these
   Inbox::Mail mail_;                                  // taken, and not yet in the books
   Runner runner_;
   std::vector<std::unique_ptr<Sequence>> sequences_;  // unfinished, oldest first
@@ -234,10 +248,14 @@ bool LocalEngine::step() {
 }
 
 void LocalEngine::open_new_books() {
+  const EngineStats& known = meter_.counters();  // as of the last step that went well
+  past_preemptions_ = known.preemptions;
+  past_swaps_ = known.swaps;
   books_.begin();
   for (const auto& sequence : sequences_) sequence->start_over();
   for (const auto& sequence : sequences_) scheduler_.add(*sequence);
   are_books_valid_ = true;
+  publish_stats();
   log::warn("memory ran out in a step: {} requests are computed again from their beginning", sequences_.size());
 }
 
@@ -247,8 +265,9 @@ void LocalEngine::end_all() {
       const std::unique_ptr<Sequence> ended = std::move(sequence);
       if (ended == nullptr) continue;
       Finish finish = ended->finish(FinishReason::kError);
-      finish.error = {ErrorCode::kDoesNotFit, "memory ran out", {}};
-      ended->sink().on_finish(finish);
+      finish.error = memory_ran_out();
+      is_told([&] { meter_.finished(ended->request(), finish); });
+      is_told([&] { ended->sink().on_finish(finish); });
     }
     sequences->clear();
   }
@@ -317,8 +336,8 @@ void LocalEngine::publish_stats() {
   counters.load = load();
   counters.running = scheduler_.running();
   counters.waiting = scheduler_.waiting();
-  counters.preemptions = scheduler_.preemptions();
-  counters.swaps = scheduler_.swaps();
+  counters.preemptions = past_preemptions_ + scheduler_.preemptions();
+  counters.swaps = past_swaps_ + scheduler_.swaps();
   if (disk_) {
     const PersistentStats disk = disk_->stats();
     counters.disk_bytes = disk.bytes;
@@ -414,7 +433,8 @@ void LocalEngine::choose(Sequence& sequence, std::span<const float> logits, cons
 
   const bool is_first = sequence.generated_tokens() == 0;
   meter_.token(is_first, sequence.append(*token, clock_()));
-  sequence.sink().on_token(*token, distribution->logprob(logits[static_cast<size_t>(*token)]), top_);
+  const float logprob = distribution->logprob(logits[static_cast<size_t>(*token)]);
+  if (!is_told([&] { sequence.sink().on_token(*token, logprob, top_); })) return finish(sequence, FinishReason::kError, memory_ran_out());
   if (const auto reason = reason_to_end(sequence)) finish(sequence, *reason);
 }
 
@@ -428,7 +448,7 @@ void LocalEngine::finish(Sequence& sequence, FinishReason reason, Error error) {
   const std::unique_ptr<Sequence> ended = std::move(*place);
   sequences_.erase(place);
   publish_stats();
-  ended->sink().on_finish(finish);
+  is_told([&] { ended->sink().on_finish(finish); });
 }
 
 EngineLoad LocalEngine::load() const {

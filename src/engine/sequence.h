@@ -67,9 +67,11 @@ class Sequence {
   void preempt();                              // -> waiting; its pages and slot are free for others
   void swap_out(uint32_t swap_slot);           // -> waiting, keeping what it has computed
   void resume(uint32_t slot);                  // waiting -> as it was before it was swapped out
-  void start_over();                           // -> waiting, unless finished; whatever books knew of it is void
+  void start_over();                           // -> waiting; whatever books knew of it is void
   void advance(uint32_t rows);                 // so many more tokens are in the cache
-  void expect_token() { tokens_.reserve(std::max(tokens_.capacity(), tokens_.size() + tokens_.size() / 2 + 1)); }  // append() will not fail
+  void expect_token() {  // append() will not fail
+    if (tokens_.size() == tokens_.capacity()) tokens_.reserve(tokens_.size() + tokens_.size() / 2 + 1);
+  }
   // A generated token; all known tokens were computed. Returns the seconds since the token before it, or since submit.
   double append(int32_t token, double now);
   uint32_t reported_prompt() const { return reported_prompt_; }  // leading prompt tokens the caller was told of

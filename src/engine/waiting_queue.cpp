@@ -23,13 +23,12 @@ void WaitingQueue::remove(Sequence& sequence) {
 }
 
 void WaitingQueue::started(Sequence& sequence) {
-  for (Sequence* older : waiting_) {
-    if (older == &sequence) break;
-    older->pass_over();
+  const auto place = std::ranges::find(waiting_, &sequence);
+  if (place != waiting_.end()) {  // and not one that gave way before
+    std::for_each(waiting_.begin(), place, [](Sequence* older) { older->pass_over(); });
+    const auto turn = std::ranges::find(turns_, sequence.request().key, &Turn::key);
+    if (turn != turns_.end()) std::rotate(turn, turn + 1, turns_.end());
   }
-  const auto turn = std::ranges::find(turns_, sequence.request().key, &Turn::key);
-  const bool is_new = std::ranges::find(waiting_, &sequence) != waiting_.end();
-  if (is_new && turn != turns_.end()) std::rotate(turn, turn + 1, turns_.end());
   remove(sequence);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // The arguments of every operation a model may ask of a device. Meaning and shapes stand here once; ops/reference computes
-// them plainly in f32 and is the oracle for every other backend. All matrices are f32 views (matrix.h).
+// them plainly, sums in double, and is the oracle for every other backend. All matrices are f32 views (matrix.h).
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -54,7 +54,6 @@ struct MatmulOptions {
   // out[r] = activation(gate · x[r]) * (up · x[r]), and out is (rows, weight.rows / 2).
   std::optional<Activation> gated = {};
   bool accumulate = false;            // out += instead of out =
-  uint32_t generated_rows = 0;        // rows [0, generated_rows) use the decode kernels (Step)
 };
 
 // Rotates the first `dims` values of every head by angles (rows, dims): cos of pair i in column i, sin in dims/2 + i.
@@ -90,7 +89,6 @@ struct ExpertOptions {
   uint32_t active = 0;             // routes per row
   Activation activation = Activation::kSilu;
   bool accumulate = false;         // out += instead of out =
-  uint32_t generated_rows = 0;     // as in a product
 };
 
 // Of a row x: softmax(x)[i] = exp(x[i] - largest) / sum. The sum is NaN where x holds an infinity or no number.

@@ -13,9 +13,9 @@ struct SequenceRows {
   uint32_t slot = 0;                 // its recurrent state
 };
 
-// Rows [0, generated_rows) are generated (or drafted) tokens and go through the decode kernels whatever their number; the
-// rest are prompt tokens and go through the prefill kernels, even a single one. So a token's result does not depend on the
-// batch it met (docs/architecture.md, "The same answer").
+// Rows [0, generated_rows) are generated (or drafted) tokens, the rest prompt tokens. A device whose kernels differ between the two
+// chooses by that and not by their number, so that a token's result does not depend on the batch it met (docs/architecture.md,
+// "The same answer"); on the CPU all kernels give the same bits.
 struct Step {
   std::span<const int32_t> tokens = {};        // one per row
   std::span<const int32_t> positions = {};     // one per row, for rotary embeddings

@@ -99,6 +99,15 @@ TEST(Encode, KeepsWhatTheBlocksCanSay) {
   }
 }
 
+// Blocks whose largest weight lies below what the smallest scale reaches.
+TEST(Encode, KeepsSmallWeightsOfNvfp4) {
+  const std::vector<float> weights = gaussian(4 * 1024, 16, 0.002);
+  const Format& format = *find_format("nvfp4");
+  const std::vector<float> once = round_trip(format, weights);
+  EXPECT_LT(error(weights, once), 0.05 * error(weights, std::vector<float>(weights.size())));
+  EXPECT_EQ(round_trip(format, once), once);
+}
+
 TEST(Encode, KeepsTernaryWeights) {
   Random random(15);
   std::vector<float> weights(2048);

@@ -260,6 +260,11 @@ void ModelLibrary::load(Entry& entry) {
   for (size_t i = 0; i < waiting.size(); ++i) waiting[i](std::move(answers[i]));
 }
 
+bool ModelLibrary::is_alone() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size() == 1;
+}
+
 // A model that is the only one may take nearly everything; one of several leaves half to the others.
 Result<std::unique_ptr<ServedModel>> ModelLibrary::load_files(Entry& entry) {
   HEARTH_TRY(files, files_of(entry));
@@ -270,7 +275,7 @@ Result<std::unique_ptr<ServedModel>> ModelLibrary::load_files(Entry& entry) {
     return fail(ErrorCode::kDoesNotFit, "'{}' needs {:.2f} GiB for weights and {:.2f} GiB for its cache; {:.2f} GiB are available",
                 entry.name, weights / kGiB, cache / kGiB, available_memory_bytes() / kGiB);
   }
-  const double share = entries_.size() == 1 ? 0.8 : 0.5;
+  const double share = is_alone() ? 0.8 : 0.5;
   const auto remaining = static_cast<uint64_t>(static_cast<double>(available_memory_bytes() - weights) * share);
   engine::EngineOptions engine_options = options_.engine;
   if (cache == 0) engine_options.kv_memory_bytes = remaining;

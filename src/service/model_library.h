@@ -86,6 +86,7 @@ class ModelLibrary {
   void look_into_folder();
   Entry* find(std::string_view name);
   Result<ModelFiles> files_of(Entry& entry);
+  bool is_alone() const;  // of all known models
   GenerationOptions defaults_of(const std::string& name, const ModelFiles& files) const;
   ModelLease lease(Entry& entry);
   void release(Entry& entry);

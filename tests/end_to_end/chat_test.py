@@ -152,6 +152,17 @@ class Chat(Case):
         chat.type(CTRL_D)
         self.assertEqual(chat.exit_code(), 0)
 
+    def test_regen_that_fails_leaves_the_conversation(self):
+        chat = self.start("-n", "2")
+        chat.ask("Hello")
+        self.assertIn("messages   2", chat.ask("/show"))
+        chat.ask("/set logit-bias 999999=1")
+        for _ in range(2):
+            self.assertIn("note: the conversation stands as before", chat.ask("/regen"))
+        self.assertIn("messages   2", chat.ask("/show"))
+        chat.type(CTRL_D)
+        self.assertEqual(chat.exit_code(), 0)
+
     def test_history_across_sessions(self):
         state = {"XDG_STATE_HOME": str(self.home / "state")}
         chat = self.start("-n", "2", **state)

@@ -145,8 +145,8 @@ awaitable<Result<std::optional<Request>>> Connection::next_request() {
     if (parser_.is_done()) break;
     if (parser_.has_header() && !is_in_body) {
       is_in_body = true;
-      expire_in(limits_.body_time);
       if (parser_.expects_continue() && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return std::optional<Request>();
+      expire_in(limits_.body_time);
     }
     if (taken > 0 && !input_.empty()) continue;
     if (is_over_ || (!has_begun && (is_late_ || is_draining_))) co_return std::optional<Request>();
@@ -204,6 +204,8 @@ awaitable<void> Connection::refuse(Error error) {
   request->keeps_alive = false;
   Exchange exchange(request, limits_.unread_bytes, [] {});
   exchange.send(error_response(error));
+  options_.answered(exchange.status());
+  log::event(log::Level::kInfo, "request", Json::object({{"id", request->id}, {"status", exchange.status()}, {"refused", error.text()}}));
   const std::string bytes = exchange.take().bytes;
   co_await write(bytes);
 }

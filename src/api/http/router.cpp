@@ -1,6 +1,7 @@
 #include "api/http/router.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "api/errors.h"
 
@@ -16,11 +17,14 @@ bool matches(const Route& route, std::string_view path) {
 
 bool takes(const Route& route, std::string_view method) { return route.method == method || (route.method == "GET" && method == "HEAD"); }
 
-Response preflight_response() {
+// Official clients send headers of their own, so what a page asks for is granted: whose page may ask was checked before.
+Response preflight_response(std::string_view asked_headers) {
+  const auto is_in_a_list = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == ',' || c == ' '; };
+  const bool is_list = !asked_headers.empty() && std::ranges::all_of(asked_headers, is_in_a_list);
   return {.status = 204,
           .body = {},
           .headers = {{"Access-Control-Allow-Methods", "GET, POST"},
-                      {"Access-Control-Allow-Headers", "authorization, content-type, x-api-key, x-request-id"},
+                      {"Access-Control-Allow-Headers", is_list ? std::string(asked_headers) : "authorization, content-type, x-api-key, x-request-id"},
                       {"Access-Control-Max-Age", "600"}}};
 }
 
@@ -44,7 +48,7 @@ void Router::handle(std::shared_ptr<const Request> request, std::shared_ptr<Resp
   if (!place) return writer->send(error_response(place.error()));
   for (auto& header : access_.headers(*request)) writer->add_header(std::move(header.name), std::move(header.value));
   if (request->method == "OPTIONS" && !request->header("access-control-request-method").empty())
-    return writer->send(preflight_response());  // browsers send it without a key; the place was checked
+    return writer->send(preflight_response(request->header("access-control-request-headers")));  // browsers send it without a key; the place was checked
   if (const auto admitted = admit(*request); !admitted) return writer->send(error_response(admitted.error()));
   std::string allowed;
   for (const Route& route : routes_) {

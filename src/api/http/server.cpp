@@ -105,7 +105,7 @@ Result<void> AsioServer::open_tcp() {
   if (error)
     return fail(ErrorCode::kUnavailable, "cannot listen on {} port {}: {} (choose another with --port)", options_.host,
                 options_.port, error.message());
-  const std::string shown = endpoint.address().is_v6() ? "[" + options_.host + "]" : options_.host;
+  const std::string shown = options_.host.contains(':') ? "[" + options_.host + "]" : options_.host;
   address_ = fmt::format("http{}://{}:{}", tls_ ? "s" : "", shown, tcp_.local_endpoint(error).port());
   return {};
 }

@@ -176,6 +176,15 @@ TEST_F(Serving, ContinuesWhenAsked) {
   EXPECT_NE(client.read_until("/xok").find("200 OK"), std::string::npos);
 }
 
+TEST_F(Serving, ABodyThatWasAskedForMustCome) {
+  options_.limits.body_time = 100ms;
+  echo();
+  Client client(port_);
+  client.send("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  const std::string all = client.read_all();
+  EXPECT_NE(all.find("HTTP/1.1 408 "), std::string::npos) << all;
+}
+
 TEST_F(Serving, BoundsConnections) {
   options_.limits.connections = 2;
   echo();

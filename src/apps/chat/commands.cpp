@@ -120,12 +120,15 @@ struct ChatCommands {
   }
 
   static bool regen(Session& s, const std::string&) {
+    const std::vector<text::Message> before = s.messages_;
     if (!s.messages_.empty() && s.messages_.back().role == "assistant") s.messages_.pop_back();
     if (s.messages_.empty() || s.messages_.back().role != "user") {
       s.console_.print(s.console_.dim("there is no message to answer again") + "\n");
       return true;
     }
-    s.answer();
+    if (s.answer()) return true;
+    s.messages_ = before;
+    s.console_.note("the conversation stands as before");
     return true;
   }
 

@@ -26,10 +26,12 @@ bool Session::handle(const std::string& input) {
 
 void Session::say(const std::string& text) {
   messages_.push_back(text::Message::of("user", text));
-  answer();
+  if (answer()) return;
+  messages_.pop_back();
+  console_.note("your message was taken back; the conversation stands as before it");
 }
 
-void Session::answer() {
+bool Session::answer() {
   const service::ChatRequest request{.messages = messages_, .tools = {}, .think = options_.settings.think,
                                      .template_variables = {}, .generation = options_.settings.generation};
   AnswerPrinter printer(console_);
@@ -39,9 +41,7 @@ void Session::answer() {
   printer.end_line();
   if (!outcome) {
     tell(outcome.error());
-    messages_.pop_back();
-    console_.note("your message was taken back; the conversation stands as before it");
-    return;
+    return false;
   }
   auto message = text::Message::of("assistant", outcome->text);
   message.thinking = outcome->thinking;
@@ -50,6 +50,7 @@ void Session::answer() {
   if (const std::string ending = ending_text(*outcome, loaded_.engine().context()); !ending.empty()) console_.note(ending);
   if (options_.settings.stats) console_.print(console_.dim(stats_text(*outcome)) + "\n");
   console_.print("\n");
+  return true;
 }
 
 static std::string history_file() {

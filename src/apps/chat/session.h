@@ -33,7 +33,7 @@ class Session {
   friend struct ChatCommands;
 
   void say(const std::string& text);  // a user's turn and its answer
-  void answer();                      // to the last user's turn
+  bool answer();                      // to the last user's turn; false where none came
   void tell(const Error& error) { report(error, false); }
 
   Console& console_;

@@ -52,7 +52,7 @@ void visit_options(options::OptionList& v, ServeOptions& o) {
   v("models-dir", o.models_dir, "serve every model of this folder, loaded on demand", any().named("FOLDER"));
   v("template", o.template_file, "use this chat template instead of the models' own", any().named("FILE"));
   v("parallel", o.parallel, "answers made at once, per model", in_range(1, 1024));
-  v("queue", o.queue, "requests that may wait beyond those, per model", in_range(0, 1 << 20));
+  v("queue", o.queue, "requests that may wait beyond those, per model", in_range(1, 1 << 20));
   v("max-itl", o.max_itl, "seconds that prompts may delay the next token of running answers; 0 is no limit", in_range(0, 3600));
   v("policy", o.policy, "which waiting request starts first", one_of({"fcfs", "longest-prefix", "priority"}));
   v("kv-memory", o.kv_memory, "memory for keys and values, per model", any().named("SIZE").or_else("what remains"));
@@ -101,7 +101,7 @@ class Serve final : public Command {
     HEARTH_TRY(traces, exporter(call.console));
     HEARTH_TRY(server, api::Server::listen(server_options(metrics)));
     HEARTH_TRY(library, service::ModelLibrary::open(std::move(library_options), call.arguments));
-    return serve(call, access, *server, *library, metrics, traces.get());
+    return serve(call, access, *server, std::move(library), metrics, traces.get());
   }
 
  private:
@@ -147,6 +147,14 @@ class Serve final : public Command {
     return std::make_unique<api::Exporter>(std::move(out));
   }
 
+  static Result<void> read_size(std::string_view option, const std::string& text, uint64_t& bytes) {
+    if (text.empty()) return {};
+    const auto parsed = parse_size(text);
+    if (!parsed) return at(option, parsed.error());
+    bytes = *parsed;
+    return {};
+  }
+
   Result<service::LibraryOptions> library_options(options::OptionList& given) const {
     service::LibraryOptions out;
     out.model = options_.model;
@@ -161,12 +169,9 @@ class Serve final : public Command {
     out.keep_alive = std::chrono::seconds(options_.keep_alive_seconds);
     out.engine.disk_cache.folder = options_.prefix_cache_dir;
     out.engine.swap_folder = options_.swap_dir;
-    for (const auto& [size, bytes] : {std::pair(&options_.kv_memory, &out.engine.kv_memory_bytes), {&options_.swap_memory, &out.engine.swap_bytes},
-                                      {&options_.prefix_cache_size, &out.engine.disk_cache.max_bytes}}) {
-      if (size->empty()) continue;
-      HEARTH_TRY(parsed, parse_size(*size));
-      *bytes = parsed;
-    }
+    HEARTH_TRY_VOID(read_size("--kv-memory", options_.kv_memory, out.engine.kv_memory_bytes));
+    HEARTH_TRY_VOID(read_size("--swap-memory", options_.swap_memory, out.engine.swap_bytes));
+    HEARTH_TRY_VOID(read_size("--prefix-cache-size", options_.prefix_cache_size, out.engine.disk_cache.max_bytes));
     out.generation = options_.generation;
     service::GenerationOptions names;
     options::OptionList list;
@@ -175,18 +180,18 @@ class Serve final : public Command {
     return out;
   }
 
-  Result<void> serve(const Invocation& call, const api::AccessOptions& access, api::Server& server, service::ModelLibrary& library,
-                     api::Metrics& metrics, api::Exporter* traces) {
-    api::Services services{.library = library, .metrics = metrics, .server = server, .traces = traces};
+  Result<void> serve(const Invocation& call, const api::AccessOptions& access, api::Server& server,
+                     std::unique_ptr<service::ModelLibrary> library, api::Metrics& metrics, api::Exporter* traces) {
+    api::Services services{.library = *library, .metrics = metrics, .server = server, .traces = traces};
     services.normalizes_prompts = options_.normalizes_prompts;
     services.explains_misses = options_.explains_misses;
     if (options_.overflow == "truncate-oldest-turns") services.overflow = api::Overflow::kTruncateOldestTurns;
     const api::Router router = make_router(access, services);
-    library.on_loaded = [&](const service::ServedModel& model) { announce(call.console, server, model); };
+    library->on_loaded = [&](const service::ServedModel& model) { announce(call.console, server, model); };
     std::optional<Error> failure;  // of the first model; written before stop(), read after run()
     if (call.arguments.empty()) call.console.print(fmt::format("{} serves the models of {}\n", server.address(), options_.models_dir));
     else
-      library.acquire(*library.resolve(""), [&](Result<service::ModelLease> model) {
+      library->acquire(*library->resolve(""), [&](Result<service::ModelLease> model) {
         if (model) return;
         failure = model.error();
         server.stop();
@@ -194,8 +199,9 @@ class Serve final : public Command {
     server.run([&router](auto request, auto writer) { router.handle(std::move(request), std::move(writer)); },
                [&] {
                  services.is_draining = true;
-                 library.close();
+                 library->close();
                });
+    library.reset();  // what it still runs or loads speaks to all of the above
     if (failure && failure->code != ErrorCode::kUnavailable) return Failure(*failure);
     return {};
   }

@@ -5,6 +5,7 @@
 #include "apps/command.h"
 #include "apps/plan_words.h"
 #include "base/options/describe.h"
+#include "checkpoint/extents.h"
 #include "model/model.h"
 #include "service/memory_plan.h"
 #include "service/model_files.h"
@@ -57,10 +58,10 @@ std::string one_line(const Metadata::Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.7g}", *number);  // most are f32 in the file
   std::string text = json.is_string() ? json.as_string() : json.dump();
   std::ranges::replace(text, '\n', ' ');
-  if (text.size() <= kShownBytes) return text;
+  if (text.size() <= kShownBytes) return checkpoint::printable(text);
   size_t end = kShownBytes;
-  while ((text[end] & 0xC0) == 0x80) --end;  // not inside a character
-  return fmt::format("{}... ({} bytes)", text.substr(0, end), text.size());
+  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
+  return fmt::format("{}... ({} bytes)", checkpoint::printable(std::string_view(text).substr(0, end)), text.size());
 }
 
 class Show final : public Command {
@@ -99,7 +100,7 @@ class Show final : public Command {
         out += fmt::format("  {:<12} {:>10}  {}\n", what, size_text(bytes), how);
       };
       line("weights", memory->weights, "packed for the processor");
-      line("cache", memory->cache, fmt::format("for a context of {} tokens, filled as tokens come (--context sets it)",
+      line("cache", memory->cache, fmt::format("for a context of {} tokens, filled as tokens come (--context of run and serve sets it)",
                                                number_text(memory->context)));
       line("activations", memory->step, "of the largest step");
     }

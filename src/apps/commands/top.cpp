@@ -25,7 +25,7 @@ class Top final : public Command {
   void visit(options::OptionList& v) override {
     v.section("Watching");
     v("interval", interval_, "seconds between two readings", options::in_range(0.1, 3600));
-    v("api-key", key_, "a key that the server accepts", options::any().named("KEY"));
+    v("api-key", keys_, "a key that the server accepts; of several the first is sent", options::any().named("KEY"));
     v("once", once_, "print what happens within one interval, and end", options::any().flag_only());
   }
 
@@ -42,11 +42,11 @@ class Top final : public Command {
 
   Result<Reading> read(const std::atomic<bool>* is_cancelled) const {
     http::Request request{.url = url_ + "/metrics", .timeout = milliseconds(5000), .is_cancelled = is_cancelled};
-    if (!key_.empty()) request.headers.push_back({"Authorization", "Bearer " + key_});
+    if (!keys_.empty()) request.headers.push_back({"Authorization", "Bearer " + keys_[0]});
     HEARTH_TRY(response, http::get(request));
     const double seconds = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
     if (response.status == 401)
-      return fail(ErrorCode::kUnauthorized, "{}: the server wants {} key: --api-key", url_, key_.empty() ? "a" : "another");
+      return fail(ErrorCode::kUnauthorized, "{}: the server wants {} key: --api-key", url_, keys_.empty() ? "a" : "another");
     if (response.status >= 500) return fail(ErrorCode::kUnavailable, "{}: the server answers with status {}", request.url, response.status);
     if (response.status != 200)
       return fail(ErrorCode::kNotFound, "{}: no metrics there, the answer has status {}", request.url, response.status);
@@ -111,7 +111,8 @@ class Top final : public Command {
     }
   }
 
-  std::string url_ = "http://127.0.0.1:8080", key_;
+  std::string url_ = "http://127.0.0.1:8080";
+  std::vector<std::string> keys_;
   double interval_ = 2;
   bool once_ = false;
 };

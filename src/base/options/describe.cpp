@@ -12,7 +12,7 @@ constexpr size_t kMeaningColumn = 32;
 
 std::string flag_text(const Option& option) {
   std::string out = option.traits.letter != 0 ? fmt::format("-{}, ", option.traits.letter) : "    ";
-  if (!option.takes_value() && option.traits.persistent) out += "--[no-]" + option.name;
+  if (!option.takes_value() && (option.traits.persistent || option.default_text == "on")) out += "--[no-]" + option.name;
   else out += "--" + option.name;
   const std::string value = option.placeholder();
   return value.empty() ? out : out + " " + value;

@@ -120,10 +120,7 @@ std::string Parser::read_name(std::string_view kind, std::unordered_set<std::str
   std::string name = in_.text(kMaxNameBytes);
   if (!in_.ok()) return name;
   if (name.empty()) refuse(offset, "the name is empty");
-  const bool clean = utf8::is_valid(name) && std::none_of(name.begin(), name.end(), [](char c) {
-                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-                     });
-  if (!clean) refuse(offset, fmt::format("the name '{}' has bytes that are no text", printable(name)));
+  if (!is_plain_text(name)) refuse(offset, fmt::format("the name '{}' has bytes that are no text", printable(name)));
   if (!seen.insert(name).second) refuse(offset, fmt::format("{} '{}' is there twice", kind, printable(name)));
   return name;
 }

@@ -33,20 +33,21 @@ Result<std::string> split_prefix(const ByteSource& first, int64_t parts) {
 }
 
 Result<void> check_part(const ByteSource& file, const Metadata& meta, int64_t part, int64_t parts) {
-  HEARTH_TRY(number, meta.integer("split.no"));
-  HEARTH_TRY(count, meta.integer("split.count"));
-  if (number != part || count != parts)
+  const auto number = meta.integer("split.no"), count = meta.integer("split.count");
+  for (const auto* read : {&number, &count})
+    if (!*read) return at(file.name(), read->error());
+  if (*number != part || *count != parts)
     return bad_split(
         file, "split.no",
         fmt::format("the file says it is part {} of {}, its name says {} of {}; parts were mixed up, download "
                     "them again",
-                    number + 1, count, part + 1, parts));
+                    *number + 1, *count, part + 1, parts));
   return {};
 }
 
 Result<void> add_part(Contents& model, std::shared_ptr<ByteSource> file, int64_t part, int64_t parts) {
   HEARTH_TRY(contents, read_gguf_file(*file));
-  if (auto right = check_part(*file, contents.metadata, part, parts); !right) return at(file->name(), right.error());
+  HEARTH_TRY_VOID(check_part(*file, contents.metadata, part, parts));
   for (TensorInfo& tensor : contents.tensors) {
     tensor.file = static_cast<uint32_t>(model.files.size());
     model.tensors.push_back(std::move(tensor));

@@ -127,7 +127,7 @@ void rename(TensorInfo& tensor, std::string_view arch) {
 Result<void> add_shard(Contents& model, const std::string& folder, const std::string& shard, const Siblings& siblings) {
   auto file = siblings(shard);
   if (!file && file.error().code == ErrorCode::kNotFound)
-    return fail(ErrorCode::kNotFound, "{}: the index names {}, which is missing; download it too", folder, shard);
+    return fail(ErrorCode::kNotFound, "{}: the index names {}, which is missing; download it too", folder, printable(shard));
   if (!file) return std::unexpected(file.error());
   HEARTH_TRY(contents, read_safetensors_file(**file));
   const std::string arch = model.metadata.text_or("general.architecture", "");
@@ -152,7 +152,7 @@ Result<void> check_index(const Contents& model, const Index& index, const std::s
         place == found.end() || (!place->second.empty() && place->second != shard))
       return fail(ErrorCode::kBadFile,
                   "{}: the index says tensor {} is in {}, which does not have it; download both again", folder,
-                  printable(tensor), shard);
+                  printable(tensor), printable(shard));
   return {};
 }
 

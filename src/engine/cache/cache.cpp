@@ -194,13 +194,34 @@ bool Cache::has_room_for(uint32_t index, PrefixIndex::Node parent, std::span<con
   return true;
 }
 
-// All pages of the path are used while it grows, so that none makes room for the next.
-Adoption Cache::adopt(std::span<const int32_t> prompt, uint32_t first, uint32_t end, const HasPage& has_page, bool has_state) {
+// How many pages of a path there is room for in the groups without a window, which need all of them.
+uint32_t Cache::reach_of_path(std::span<const int32_t> prompt, uint32_t first, uint32_t end, const HasPage& has_page) const {
+  std::vector<uint32_t> left;
+  for (const PageAllocator& allocator : allocators_) left.push_back(allocator.available());
+  std::optional<PrefixIndex::Node> node = PrefixIndex::kRoot;
+  for (uint32_t i = 0; i < end; ++i) {
+    if (node) node = index_.find(*node, prompt.subspan(size_t{i} * page_tokens_, page_tokens_));
+    for (uint32_t g = 0; g < groups_.size(); ++g) {
+      if (groups_[g].window != 0) continue;
+      const uint32_t page = node ? index_.page(*node, g) : PrefixIndex::kNoPage;
+      const bool takes_room = page != PrefixIndex::kNoPage ? allocators_[g].references(page) == 0 : i >= first && has_page(i, g);
+      if (takes_room && left[g]-- == 0) return i;
+    }
+  }
+  return end;
+}
+
+// All pages of the path are used while it grows, so that none makes room for the next. Under a window only those are needed
+// that the token after the path sees.
+Adoption Cache::adopt(std::span<const int32_t> prompt, uint32_t first, uint32_t end, const HasPage& gets_page, bool has_state) {
   Adoption adoption;
+  const uint32_t reach = reuses_prefixes_ ? reach_of_path(prompt, first, end, gets_page) : 0;
+  const auto is_seen = [&](uint32_t index, uint32_t g) { return index >= first_seen_page(groups_[g], reach * page_tokens_); };
+  const HasPage has_page = [&](uint32_t index, uint32_t g) { return is_seen(index, g) && gets_page(index, g); };
   std::vector<std::vector<uint32_t>> used(groups_.size());
   PrefixIndex::Node node = PrefixIndex::kRoot;
   uint32_t length = 0;
-  for (; reuses_prefixes_ && length < end; ++length) {
+  for (; length < reach; ++length) {
     const auto tokens = prompt.subspan(size_t{length} * page_tokens_, page_tokens_);
     if (length < first ? !index_.find(node, tokens) : !has_room_for(length, node, tokens, has_page)) break;
     const PrefixIndex::Node next = index_.insert(node, tokens);
@@ -208,6 +229,7 @@ Adoption Cache::adopt(std::span<const int32_t> prompt, uint32_t first, uint32_t 
     node = next;
     for (uint32_t g = 0; g < groups_.size(); ++g) {
       if (const uint32_t page = index_.page(node, g); page != PrefixIndex::kNoPage) {
+        if (!is_seen(length, g)) continue;
         allocators_[g].share(page);
         used[g].push_back(page);
       } else if (length >= first && has_page(length, g)) {

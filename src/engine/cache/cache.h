@@ -134,6 +134,7 @@ class Cache {
   void release_pages(uint32_t group, PageAllocator& allocator, std::span<const uint32_t> pages) const;
   void drop_snapshot(PrefixIndex::Node node);
   std::optional<uint32_t> add_snapshot_at(PrefixIndex::Node node);
+  uint32_t reach_of_path(std::span<const int32_t> prompt, uint32_t first, uint32_t end, const HasPage& has_page) const;
   bool has_room_for(uint32_t index, PrefixIndex::Node parent, std::span<const int32_t> tokens, const HasPage& has_page) const;
   uint32_t snapshot_group() const { return static_cast<uint32_t>(groups_.size()); }  // snapshots are pages of one more group
 

@@ -193,6 +193,16 @@ TEST(Cache, AdoptsAsMuchAsFitsAndFindsItAgain) {
     }
 }
 
+TEST(Cache, AdoptsOfAWindowWhatTheNextTokenSees) {
+  const auto prompt = counting(81);
+  Cache cache({.groups = {{.window = 0, .pages = 30, .most_per_sequence = 30}, {.window = 8, .pages = 5, .most_per_sequence = 5}}, .page_tokens = 4});
+  const Adoption adoption = cache.adopt(prompt, 0, 20, [](uint32_t, uint32_t) { return true; }, false);
+  for (const Adoption::Page& page : adoption.pages) EXPECT_TRUE(page.group == 0 || page.index >= 18) << page.index;
+  EXPECT_EQ(adoption.pages.size(), 22u);
+  EXPECT_EQ(found(cache, prompt), 80u);
+  EXPECT_EQ(cache.used_pages(), 0u);
+}
+
 TEST(Cache, SwapsOutAndInOrNotAtAll) {
   for (uint32_t swap_pages = 0; swap_pages <= 4; ++swap_pages)
     for (uint32_t past = 1; past <= 12; ++past) {

@@ -1,5 +1,7 @@
 #include "engine/cache/persistent_cache.h"
 
+#include <new>
+
 #include "base/check.h"
 #include "base/log.h"
 
@@ -42,6 +44,15 @@ bool PersistentCache::offer(const EntryName& name, std::span<const int32_t> toke
   return true;
 }
 
+// Memory that runs out on these threads costs an entry, not the process.
+Result<void> PersistentCache::write(const Job& job) {
+  try {
+    return store_->write(job.name, job.file);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kDoesNotFit, "memory ran out");
+  }
+}
+
 void PersistentCache::write_jobs() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -50,7 +61,7 @@ void PersistentCache::write_jobs() {
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    const auto written = store_->write(job.name, job.file);
+    const auto written = write(job);
     lock.lock();
     queued_bytes_ -= job.file.size();
     queued_.erase(job.name.text());
@@ -81,7 +92,13 @@ void PersistentCache::answer_queries() {
     Query query = std::move(queries_.front());
     queries_.pop_front();
     lock.unlock();
-    Answer answer = look_up(std::move(query));
+    Answer answer;
+    try {
+      answer = look_up(query);
+    } catch (const std::bad_alloc&) {
+      answer = {};  // as if nothing were there
+    }
+    answer.query = std::move(query);
     lock.lock();
     for (const Entry& entry : answer.entries) loaded_bytes_ += entry.file.size();
     stats_.reads += answer.entries.size() + answer.state.has_value();
@@ -113,7 +130,7 @@ void PersistentCache::sweep(const Query& query, uint32_t page) {
   }
 }
 
-PersistentCache::Answer PersistentCache::look_up(Query query) {
+PersistentCache::Answer PersistentCache::look_up(const Query& query) {
   Answer answer;
   answer.pages = static_cast<uint32_t>(query.keys.size()) - query.first;
   if (!shape_.pages.part_bytes.empty()) {
@@ -139,7 +156,6 @@ PersistentCache::Answer PersistentCache::look_up(Query query) {
     }
     if (!answer.entries.empty()) answer.entries.resize(answer.pages);
   }
-  answer.query = std::move(query);
   return answer;
 }
 

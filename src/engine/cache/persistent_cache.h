@@ -67,7 +67,8 @@ class PersistentCache {
   };
   void write_jobs();
   void answer_queries();
-  Answer look_up(Query query);
+  Result<void> write(const Job& job);
+  Answer look_up(const Query& query);  // all but the query itself
   void sweep(const Query& query, uint32_t page);
   Result<Entry> read(EntryKind kind, const Query& query, uint32_t page);  // a damaged file is removed: kIntegrity
 

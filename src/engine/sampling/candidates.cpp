@@ -48,6 +48,7 @@ const Distribution& Candidates::whole() {
 
 std::span<uint32_t> Candidates::counters() {
   counters_.resize(logits_.size());
+  own_.reserve(logits_.size());  // for edit(), where running out of memory would leave them counted
   return counters_;
 }
 

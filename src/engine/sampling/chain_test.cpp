@@ -145,6 +145,22 @@ TEST(Chain, GreedyTakesTheLowestOfTheLikeliest) {
   EXPECT_EQ(logits, (std::vector<float>{1, 3, 2, 3, 3})) << "the model's logits must stay as they are";
 }
 
+TEST(Chain, ForbiddingAllButOneLeavesThatOne) {
+  const std::vector<float> logits = {1, 3, 2, 4};
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SamplingOptions options;
+    options.seed = seed;
+    options.dynatemp_range = 0.5;
+    options.xtc_probability = 1;
+    options.xtc_threshold = 0;
+    options.logit_bias = {{0, -INFINITY}, {1, -INFINITY}, {3, -INFINITY}};
+    Candidates candidates;
+    EXPECT_EQ(choose(make(options, 4), candidates, logits).value(), 2);
+    options.logit_bias.emplace_back(2, -INFINITY);
+    EXPECT_FALSE(choose(make(options, 4), candidates, logits));
+  }
+}
+
 // Partial selection against sorting everything, with many equal logits.
 TEST(Candidates, RankLikeASortedVocabulary) {
   Random random(3);

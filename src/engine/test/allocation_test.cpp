@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <numeric>
 
 #include "base/test_folder.h"
 #include "engine/test/bench.h"
@@ -128,6 +129,9 @@ bool run_short_of_memory(const FakeOptions& fake, const EngineOptions& options, 
     if (recorder.finish.reason != FinishReason::kError) expect_same(recorder, *trial.alone[i], what);
     else EXPECT_TRUE(is_lasting && recorder.finish.error.code == ErrorCode::kDoesNotFit) << what << ": " << recorder.finish.error.text();
   }
+  const EngineStats stats = bench.engine->stats();
+  EXPECT_EQ(stats.waiting + stats.running, 0u) << "allocation " << n;
+  EXPECT_EQ(std::accumulate(stats.finished.begin(), stats.finished.end(), uint64_t{0}), sinks.size()) << "allocation " << n;
   const auto after = bench.submit(trial.requests[0]).second;
   bench.run();
   expect_same(*after, *trial.alone[0], "afterwards");
@@ -151,6 +155,49 @@ TEST(Allocation, WhenAllFailFromSomeMomentOnEverybodyIsTold) {
   for (int64_t n = 0; run_short_of_memory({}, small_options(), trial, n, true); ++n, ++cases)
     if (HasFailure()) return;
   testing::count_cases("allocations that fail", cases);
+}
+
+// What cannot be told is not left out: the request ends.
+TEST(Allocation, ASinkWithoutMemoryEndsItsRequest) {
+  class Forgetful final : public EventSink {
+   public:
+    void on_token(int32_t, float, std::span<const TokenLogprob>) override {
+      if (++tokens == 3) throw std::bad_alloc();
+    }
+    void on_finish(const Finish& end) override { finish = end; }
+    int tokens = 0;
+    std::optional<Finish> finish;
+  };
+  const Trial trial = trial_of({});
+  Bench bench({}, small_options());
+  const auto forgetful = std::make_shared<Forgetful>();
+  ASSERT_TRUE(bench.engine->submit(trial.requests[0], forgetful));
+  const auto beside = bench.submit(trial.requests[1]).second;
+  bench.run();
+  ASSERT_TRUE(forgetful->finish);
+  EXPECT_EQ(forgetful->finish->reason, FinishReason::kError);
+  EXPECT_EQ(forgetful->tokens, 3);
+  expect_same(*beside, *trial.alone[1], "beside");
+}
+
+TEST(Allocation, WhoWaitedHoldsNoPlaceAfterAllHaveFailed) {
+  const Trial trial = trial_of({});
+  EngineOptions options = small_options();
+  options.max_sequences = options.max_waiting = 1;
+  Bench bench({}, options);
+  bench.submit(trial.requests[0]);
+  bench.engine->step();
+  bench.submit(trial.requests[1]);
+  {
+    const Shortage shortage(0, true);
+    for (int steps = 0; bench.engine->step() && steps < 10; ++steps) {
+    }
+    EXPECT_TRUE(has_failed);
+  }
+  bench.run();
+  const auto after = bench.submit(trial.requests[2]).second;
+  bench.run();
+  EXPECT_TRUE(after->is_finished);
 }
 
 // Every file is synced, which takes its time: some allocations stand for all.

@@ -48,9 +48,8 @@ AttentionBlock::AttentionBlock(const Attention& options, Weights& weights, const
 
 void AttentionBlock::forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
                              bool accumulate) const {
-  const uint32_t generated = run.step.generated_rows;
   const ops::Matrix qkv = run.scratch.matrix(Purpose::kProjected, x.rows, q_width_ + 2 * kv_width_);
-  run.backend.matmul(*qkv_, x, qkv, {.norm = &norm, .bias = qkv_bias_.values(), .generated_rows = generated});
+  run.backend.matmul(*qkv_, x, qkv, {.norm = &norm, .bias = qkv_bias_.values()});
 
   const ops::Matrix q = qkv.slice(0, q_width_);
   const ops::Matrix k = qkv.slice(q_width_, kv_width_), v = qkv.slice(q_width_ + kv_width_, kv_width_);
@@ -63,8 +62,7 @@ void AttentionBlock::forward(const StepRun& run, ops::ConstMatrix x, const ops::
   run.backend.attention(
       q, cache, run.step, mixed,
       {.heads = options_.heads, .scale = options_.scale, .window = options_.window, .softcap = options_.softcap});
-  run.backend.matmul(*output_, mixed, out,
-                     {.bias = output_bias_.values(), .accumulate = accumulate, .generated_rows = generated});
+  run.backend.matmul(*output_, mixed, out, {.bias = output_bias_.values(), .accumulate = accumulate});
 }
 
 // Norms and rotates the heads of q or k in place.

@@ -1,7 +1,5 @@
 #include "model/blocks/head.h"
 
-#include <algorithm>
-
 namespace hearth::model {
 
 Embedding::Embedding(Weights& weights) : width_(weights.plan().width), scale_(weights.plan().embed_scale) {
@@ -27,9 +25,7 @@ void Head::forward(const StepRun& run, const Embedding& embedding, ops::ConstMat
   const ops::Matrix wanted = run.scratch.matrix(Purpose::kWanted, static_cast<uint32_t>(rows.size()), x.columns);
   run.backend.gather_rows(x, rows, wanted);
   const ops::NormOptions norm{.weight = norm_.values(), .eps = run.norm_eps};
-  const auto generated = std::ranges::lower_bound(rows, run.step.generated_rows) - rows.begin();
-  run.backend.matmul(weight(embedding), wanted, logits,
-                     {.norm = &norm, .generated_rows = static_cast<uint32_t>(generated)});
+  run.backend.matmul(weight(embedding), wanted, logits, {.norm = &norm});
   if (scale_ != 1) run.backend.scale(logits, scale_);
   if (softcap_ != 0) run.backend.softcap(logits, softcap_);
 }

@@ -23,12 +23,9 @@ class MlpBlock final : public Block {
 
   void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
                bool accumulate) const override {
-    const uint32_t generated = run.step.generated_rows, hidden = options_.hidden;
-    const ops::Matrix inner = run.scratch.matrix(Purpose::kProjected, x.rows, hidden);
-    run.backend.matmul(*gate_up_, x, inner,
-                       {.norm = &norm, .bias = gate_up_bias_.values(), .gated = options_.activation, .generated_rows = generated});
-    run.backend.matmul(*down_, inner, out,
-                       {.bias = down_bias_.values(), .accumulate = accumulate, .generated_rows = generated});
+    const ops::Matrix inner = run.scratch.matrix(Purpose::kProjected, x.rows, options_.hidden);
+    run.backend.matmul(*gate_up_, x, inner, {.norm = &norm, .bias = gate_up_bias_.values(), .gated = options_.activation});
+    run.backend.matmul(*down_, inner, out, {.bias = down_bias_.values(), .accumulate = accumulate});
   }
 
   void count_use(uint32_t /*rows*/, WeightUse& use) const override {

@@ -26,12 +26,11 @@ class MoeBlock final : public Block {
     const ops::Matrix normed = run.scratch.matrix(Purpose::kNormed, x.rows, x.columns);
     run.backend.norm(x, normed, norm);
     const ops::Matrix logits = run.scratch.matrix(Purpose::kProjected, x.rows, options_.experts);
-    run.backend.matmul(*router_, normed, logits, {.generated_rows = run.step.generated_rows});
+    run.backend.matmul(*router_, normed, logits, {});
     const std::span<ops::Route> routes = run.scratch.routes(size_t{x.rows} * options_.router.active);
     run.backend.route(logits, routes, options_.router);
     run.backend.experts(normed, experts_, routes, out,
-                        {.active = options_.router.active, .activation = options_.activation, .accumulate = accumulate,
-                         .generated_rows = run.step.generated_rows});
+                        {.active = options_.router.active, .activation = options_.activation, .accumulate = accumulate});
   }
 
   void count_use(uint32_t rows, WeightUse& use) const override {

@@ -20,15 +20,12 @@ class ShortConvBlock final : public Block {
 
   void forward(const StepRun& run, ops::ConstMatrix x, const ops::NormOptions& norm, ops::Matrix out,
                bool accumulate) const override {
-    const uint32_t generated = run.step.generated_rows;
     const ops::Matrix projected = run.scratch.matrix(Purpose::kProjected, x.rows, 3 * width_);
-    run.backend.matmul(*input_, x, projected,
-                       {.norm = &norm, .bias = input_bias_.values(), .generated_rows = generated});
+    run.backend.matmul(*input_, x, projected, {.norm = &norm, .bias = input_bias_.values()});
     const ops::Matrix mixed = run.scratch.matrix(Purpose::kMixed, x.rows, width_);
     run.backend.short_conv(projected, kernel_.values(), kernel_bias_.values(), options_.taps, run.state.slots[slot_],
                            run.step, mixed);
-    run.backend.matmul(*output_, mixed, out,
-                       {.bias = output_bias_.values(), .accumulate = accumulate, .generated_rows = generated});
+    run.backend.matmul(*output_, mixed, out, {.bias = output_bias_.values(), .accumulate = accumulate});
   }
 
   void count_use(uint32_t /*rows*/, WeightUse& use) const override {

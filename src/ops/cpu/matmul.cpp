@@ -105,9 +105,12 @@ void Multiplier::point(PanelProduct& task, const Packer& packer, uint32_t row) c
 void Multiplier::plan_chunks(std::span<const Product> products) {
   chunks_.clear();
   size_t left = 0;
-  for (const Product& product : products)
+  uint32_t most_rows = 0;
+  for (const Product& product : products) {
+    most_rows = std::max(most_rows, product.rows);
     for (const auto& part : product.weight->parts()) left += part.panels();
-  const bool are_few = products[0].out.rows <= kFewRows;
+  }
+  const bool are_few = most_rows <= kFewRows;
   const size_t threads = workers_.pool.threads(), fair = std::max<size_t>(1, left / (8 * threads));
   const auto plan = [&](const Product& product, const PackedWeight::Part& part, const PackedWeight::Part* up) {
     const size_t parts = up != nullptr ? 2 : 1, bytes = std::max<size_t>(1, part.panel_bytes + (up != nullptr ? up->panel_bytes : 0));

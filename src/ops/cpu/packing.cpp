@@ -160,7 +160,7 @@ std::unique_ptr<Packing> make_packing(ThreadPool& pool, const Placement& placeme
 }
 
 uint64_t layout_fingerprint(const quant::Format& format) {
-  const uint32_t columns = std::max(512u, format.block_values);
+  const uint32_t columns = 512 + format.block_values;  // a last step that is not whole, where the format allows it
   Random random(1);
   std::vector<std::byte> bytes(size_t{kPanelRows} * columns / format.block_values * format.block_bytes);
   for (std::byte& b : bytes) b = static_cast<std::byte>(random.next());

@@ -53,7 +53,7 @@ class Probe {
     choices[layout] = way;
     Multiplier multiplier({kernels_, pool_, placement_}, choices);
     const Product product{&weight_, 0, rows, {out_.data(), rows, weight_.rows, weight_.rows}};
-    const bool by_tiles = kernels_.products->by_tiles[layout] != nullptr && rows >= way.tile_rows;
+    const bool by_tiles = has_tile_choice(kernels_, layout) && rows >= way.tile_rows;
     return timer_({format_.name, rows, way, by_tiles},
                   [&] { multiplier.multiply({x_.data(), rows, kColumns, kColumns}, nullptr, {&product, 1}); });
   }
@@ -145,6 +145,11 @@ double time_product(const TuningTrial&, const std::function<void()>& product) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+bool has_tile_choice(const KernelTable& kernels, size_t layout) {
+  const ProductFn* tiles = kernels.products->by_tiles[layout];
+  return tiles != nullptr && tiles != kernels.products->of[layout];
+}
+
 const quant::Format* format_of_layout(size_t layout) {
   for (const quant::Format& format : quant::formats())
     if (const Packer& packer = packer_of(format); !packer.stored && packer.layout == layout) return &format;
@@ -156,7 +161,7 @@ Result<ProductChoices> tune(const KernelTable& kernels, ThreadPool& pool, const 
   for (size_t layout = 0; layout < choices.size(); ++layout) {
     if (const quant::Format* format = format_of_layout(layout)) {
       Probe probe(kernels, pool, *format, options);
-      choices[layout] = tune_layout(probe, choices[layout], kernels.products->by_tiles[layout] != nullptr);
+      choices[layout] = tune_layout(probe, choices[layout], has_tile_choice(kernels, layout));
     }
     if (options.layout_done && !options.layout_done(layout + 1, choices.size()))
       return fail(ErrorCode::kCancelled, "tuning was interrupted");

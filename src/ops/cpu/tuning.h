@@ -38,4 +38,7 @@ Result<ProductChoices> tune(const KernelTable& kernels, ThreadPool& pool, const 
 // The first format that is packed into a layout; null if none is. Names layouts where they have no name of their own.
 const quant::Format* format_of_layout(size_t layout);
 
+// Whether a layout's products go through tiles or not; where there are tiles alone (bf16 on amx), nothing is to be chosen.
+bool has_tile_choice(const KernelTable& kernels, size_t layout);
+
 }  // namespace hearth::ops::cpu

@@ -1,5 +1,5 @@
 #pragma once
-// The oracle: every operation as its definition reads, in f32 over decoded weights, one thread, no cleverness.
+// The oracle: every operation as its definition reads, sums in double over decoded weights, one thread, no cleverness.
 #include <memory>
 
 #include "ops/backend.h"

@@ -65,7 +65,8 @@ struct NVFP4 {
   }
   static const std::array<float, 256> kHalfScales;
 
-  // Tries the scales that let e2m1 reach from three quarters to twice the largest weight: eleven or twelve.
+  // Tries the scales that let e2m1 reach from three quarters to twice the largest weight: eleven or twelve, and of groups below
+  // them the smallest scale.
   static void encode_group(const Samples& x, uint8_t& scale, uint8_t* nibbles) {
     const float largest = std::fabs(*std::ranges::max_element(x.values, {}, [](float v) { return std::fabs(v); }));
     constexpr double kNever = std::numeric_limits<double>::infinity();
@@ -73,7 +74,7 @@ struct NVFP4 {
     for (int bits = kLargestScale; bits >= 0; --bits) {
       const float half = half_e4m3(static_cast<uint8_t>(bits));
       const float reach = static_cast<float>(kCodes.hi) * half;
-      if (reach > 2 * largest) continue;
+      if (reach > 2 * largest && (bits > 1 || largest == 0)) continue;
       if (least < kNever && reach < 0.75f * largest) break;
       int8_t codes[16];
       const double error = round_to(kFp4Table, half, x, codes);

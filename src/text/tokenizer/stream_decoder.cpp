@@ -8,7 +8,7 @@ StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool with_control, bool
 
 std::string StreamDecoder::next(TokenId id) {
   waiting_ += at_start_ ? tokenizer_.decode({&id, 1}, with_control_) : tokenizer_.piece(id, with_control_);
-  if (!waiting_.empty()) at_start_ = false;
+  if (at_start_) at_start_ = tokenizer_.piece(id, with_control_).empty();  // as decode(): what prints ends it, stripped or not
   const size_t complete = waiting_.size() - utf8::incomplete_tail(waiting_);
   std::string out = utf8::sanitize(std::string_view(waiting_).substr(0, complete));
   waiting_.erase(0, complete);

@@ -43,7 +43,7 @@ class DynamicTemperature final : public Sampler {
   DynamicTemperature(double low, double high, double exponent) : low_(low), high_(high), exponent_(exponent) {}
 
   void apply(Turn& turn) override {
-    if (turn.candidates.size() < 2) return;
+    if (turn.candidates.size() < 2 || turn.candidates.best() == -INFINITY) return;
     const double share = entropy(turn.candidates) / std::log(static_cast<double>(turn.candidates.size()));
     divide(turn.candidates, low_ + (high_ - low_) * std::pow(std::clamp(share, 0.0, 1.0), exponent_));
   }

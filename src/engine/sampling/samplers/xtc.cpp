@@ -20,7 +20,8 @@ class Xtc final : public Sampler {
     const float best = candidates.best();
     const size_t most = static_cast<size_t>(std::min(1 / threshold_ + 1, static_cast<double>(candidates.size())));
     size_t choices = 0;  // no more than 1 / threshold can be so likely
-    for (const Candidate& candidate : candidates.ranked(most)) choices += std::exp(double{candidate.logit} - best) >= bar;
+    for (const Candidate& candidate : candidates.ranked(most))
+      choices += candidate.logit > -INFINITY && std::exp(double{candidate.logit} - best) >= bar;
     if (choices >= 2 && candidates.size() - (choices - 1) >= min_keep_) candidates.drop_best(choices - 1);
   }
 

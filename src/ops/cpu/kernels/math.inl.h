@@ -6,9 +6,9 @@ using I = Simd::I;
 
 // exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; r in two parts because n * ln 2 must not round (Cody and
 // Waite), exp(r) by its Taylor polynomial of degree 7 (remainder below 6e-9). Below -87.3 the result
-// would be subnormal: 0. Above 88.3 it stays 2.2e38.
+// would be subnormal: 0. Above 88.3 it stays 2.2e38. What is no number stays none: min and max return their second argument then.
 HEARTH_ALWAYS_INLINE F exp(F x) {
-  const F least = Simd::set1(-87.3f), bounded = Simd::min(Simd::max(x, least), Simd::set1(88.3f));
+  const F least = Simd::set1(-87.3f), bounded = Simd::min(Simd::set1(88.3f), Simd::max(least, x));
   const F n = Simd::round(Simd::mul(bounded, Simd::set1(1.44269504f)));
   F r = Simd::fnma(n, Simd::set1(0.693359375f), bounded);
   r = Simd::fnma(n, Simd::set1(-2.12194440e-4f), r);

@@ -14,13 +14,25 @@ HEARTH_ALWAYS_INLINE void store(float* p, F v, unsigned lanes) {
   else Simd::store_partial(p, v, lanes);
 }
 
-// One group of 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest.
+// One group of 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest. What is no finite number times 0 is none
+// either, and makes the scale none: so it does not get lost.
 HEARTH_ALWAYS_INLINE void quantize_group(const float* x, uint32_t inputs, uint32_t first, QuantizedStep& out) {
-  F top = Simd::zero();
-  for (uint32_t i = 0; i < inputs; i += 16) top = Simd::max(top, Simd::abs(Simd::load(x + i)));
-  const float largest = Simd::largest(top);
+  F top = Simd::zero(), zeros = Simd::zero();
+  for (uint32_t i = 0; i < inputs; i += 16) {
+    const F v = Simd::load(x + i);
+    top = Simd::max(top, Simd::abs(v));
+    zeros = Simd::fma(v, Simd::zero(), zeros);
+  }
+  constexpr float kLeast = 4e-37f;  // below, 127 / largest would be infinite
+  const float largest = Simd::largest(top) + Simd::sum(zeros);
   (inputs == 32 ? out.scales[first / 32] : out.whole.scale) = largest / 127;
-  const F inverse = Simd::set1(largest == 0 ? 0 : 127 / largest);
+  if (!(largest > kLeast)) {
+    __builtin_memset(out.codes + first, 0, inputs);
+    __builtin_memset(out.sums16 + first / 16, 0, inputs / 16 * sizeof out.sums16[0]);
+    if (inputs != 32) __builtin_memset(out.whole.sums32 + first / 32, 0, inputs / 32 * sizeof out.whole.sums32[0]);
+    return;
+  }
+  const F inverse = Simd::set1(127 / largest);
   for (uint32_t i = 0; i < inputs; i += 32) {
     const I low = Simd::to_int(Simd::mul(Simd::load(x + i), inverse));
     const I high = Simd::to_int(Simd::mul(Simd::load(x + i + 16), inverse));

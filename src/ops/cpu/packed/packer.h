@@ -10,7 +10,7 @@
 namespace hearth::ops::cpu {
 
 struct Packer {
-  std::string_view layout_name;   // "4-bit super-blocks, groups of 32 with minimum"
+  std::string_view layout_name;   // "4-bit super-blocks"
   size_t layout;                  // place in Layouts; of FloatBlock<float> where rows stay as stored
   bool stored;                    // rows stay as stored and are decoded before every use
   uint32_t activation_group;      // 0: floats; 32 or 256: 8-bit codes with a scale per group

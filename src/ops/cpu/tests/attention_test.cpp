@@ -122,6 +122,7 @@ class Sequence {
   }
 
   bool is_possible() const { return check_kv(layer_).has_value(); }
+  void set_key(uint32_t token, float value) { k_[size_t{token} * shape_.kv_heads * shape_.k_dim] = value; }  // its first number
 
   // In a new cache, whose pages lie in an order of their own.
   Values run(Backend& backend, const AttentionOptions& options, const Way& way = {}) {
@@ -210,6 +211,26 @@ TEST(Attention, NearTheReferenceInALongContext) {
           for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], tolerance(*table, wanted[i])) << table->isa << " " << i;
         }
       }
+}
+
+// Keys that are no finite numbers: whoever sees one has a result that is none where the reference's is none, however long ago it was.
+TEST(Attention, WhatIsNoNumberDoesNotGetLost) {
+  const Shape shape{4, 2, 32, 32, 16};
+  for (const KvType type : {KvType::kF32, KvType::kF16})
+    for (const float odd : {NAN, INFINITY}) {
+      Sequence sequence(shape, {type, type}, 600, 3);
+      sequence.set_key(10, odd);
+      const AttentionOptions options = options_for(shape, 0, {});
+      const Values wanted = sequence.run(*reference::make_backend(), options);
+      EXPECT_TRUE(std::ranges::any_of(wanted, [](float v) { return std::isnan(v); }));
+      for (const KernelTable* table : tested_tables()) {
+        const Values got = sequence.run(*backend_for(*table), options);
+        const bool is_in_pieces = std::string_view(table->isa).ends_with("amx");  // of which an infinity has one that is no number
+        for (size_t i = 0; i < got.size(); ++i)
+          if (std::isnan(wanted[i]) || !is_in_pieces)
+            ASSERT_EQ(std::isnan(got[i]), std::isnan(wanted[i])) << table->isa << " key " << odd << " value " << i;
+      }
+    }
 }
 
 TEST(Attention, TheSameBitsHoweverThePromptIsCut) {

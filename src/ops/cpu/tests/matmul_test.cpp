@@ -126,6 +126,41 @@ TEST(Matmul, Bf16PanelsReadActivationsRoundedToNearestEvenWhereTheyRound) {
   }
 }
 
+// An activation that is no finite number reaches every output of its row and none of another.
+TEST(Matmul, WhatIsNoNumberDoesNotGetLost) {
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    for (const char* name : {"q4_0", "q4_1", "q8_0", "mxfp4", "q4_k", "q6_k", "iq4_xs", "f16", "f32"}) {
+      const RandomWeight source(*quant::find_format(name), 21, 512, 3);
+      const auto weight = source.pack(*backend);
+      for (const uint32_t rows : {1u, 5u, 70u})
+        for (const uint32_t place : {0u, 40u, 511u}) {
+          std::vector<float> x = normals(size_t{rows} * source.columns, 5);
+          x[place] = NAN;
+          if (rows > 3) x[size_t{3} * source.columns + place] = INFINITY;
+          const std::vector<float> out = product(*backend, *weight, x, rows);
+          for (size_t i = 0; i < out.size(); ++i) {
+            const size_t row = i / source.rows;
+            ASSERT_EQ(std::isfinite(out[i]), row != 0 && row != 3) << table->isa << " " << name << " rows " << rows << " row " << row;
+          }
+        }
+    }
+  }
+}
+
+// So small that 127 divided by it is infinite: zeros stay zeros.
+TEST(Matmul, ActivationsNextToNothingAreNothing) {
+  for (const KernelTable* table : usable_tables()) {
+    const auto backend = backend_for(*table);
+    for (const char* name : {"q8_0", "q4_k"}) {
+      const RandomWeight source(*quant::find_format(name), 16, 256, 3);
+      std::vector<float> x(source.columns);
+      x[7] = 3e-38f;
+      for (const float y : product(*backend, *source.pack(*backend), x, 1)) EXPECT_LT(std::fabs(y), 1e-36f) << table->isa << " " << name;
+    }
+  }
+}
+
 TEST(Matmul, TheSameBitsInAnyBatch) {
   size_t cases = 0;
   for (const KernelTable* table : usable_tables()) {

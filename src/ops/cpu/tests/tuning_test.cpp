@@ -69,10 +69,12 @@ TEST(Choices, TwoPanelsByTurnsChangeNoBitOfFusedProducts) {
   }
 }
 
-// Every layout has tiles in this one, so that all switches are looked for.
+// Every layout has tiles in this one, functions of their own, so that all switches are looked for.
 struct TiledTable {
   TiledTable() : products(*usable_tables().front()->products), table(*usable_tables().front()) {
-    std::ranges::copy(products.of, products.by_tiles);
+    [&]<size_t... layout>(std::index_sequence<layout...>) {
+      ((products.by_tiles[layout] = [](const PanelProduct& p) { usable_tables().front()->products->of[layout](p); }), ...);
+    }(std::make_index_sequence<Layouts::kCount>());
     table.products = &products;
   }
   ProductTable products;

@@ -87,7 +87,8 @@ Result<PatternSplit> pattern_split(const Json& step) {
   HEARTH_TRY(behavior, behavior_of(step, "Isolated"));
   const bool invert = step.boolean_or("invert", false);
   if (pattern.is_regex) return split_by(pattern.text, behavior, invert);
-  return PatternSplit{Regex::literal(pattern.text), behavior, invert};
+  HEARTH_TRY(literal, Regex::literal(pattern.text));
+  return PatternSplit{std::move(literal), behavior, invert};
 }
 
 Result<std::vector<PreStep>> pre_steps(const Json& step, const std::string& type) {
@@ -128,7 +129,8 @@ Result<std::vector<PreStep>> pre_steps(const Json& step, const std::string& type
                                 PatternSplit{&scan_punctuation, SplitBehavior::kIsolated}};
   if (type == "CharDelimiterSplit") {
     HEARTH_TRY(delimiter, step.text("delimiter"));
-    return one(PatternSplit{Regex::literal(delimiter), SplitBehavior::kRemoved});
+    HEARTH_TRY(literal, Regex::literal(delimiter));
+    return one(PatternSplit{std::move(literal), SplitBehavior::kRemoved});
   }
   if (type == "Metaspace") {
     HEARTH_TRY(made, metaspace(step));

@@ -163,30 +163,28 @@ struct MatchSpace {
 
 Result<std::string> rewrite_for_pcre2(std::string_view pattern) { return Rewriter(pattern).run(); }
 
-Result<Regex> Regex::compile(std::string_view pattern) {
-  HEARTH_TRY(rewritten, rewrite_for_pcre2(pattern));
+static Result<pcre2_code*> compiled(std::string_view pattern, std::string_view shown, uint32_t options) {
   int error = 0;
   size_t where = 0;
-  pcre2_code* code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rewritten.data()), rewritten.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &error, &where, nullptr);
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | options, &error, &where, nullptr);
   if (code == nullptr) {
     unsigned char sentence[160];
     pcre2_get_error_message(error, sentence, sizeof sentence);
-    return fail(ErrorCode::kBadFile, "the pattern '{}' does not compile: {}", pattern,
+    return fail(ErrorCode::kBadFile, "the pattern '{}{}' does not compile: {}", shown.substr(0, 200), shown.size() > 200 ? "…" : "",
                 reinterpret_cast<const char*>(sentence));
   }
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter matches
+  return code;
+}
+
+Result<Regex> Regex::compile(std::string_view pattern) {
+  HEARTH_TRY(rewritten, rewrite_for_pcre2(pattern));
+  HEARTH_TRY(code, compiled(rewritten, pattern, PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY));
   return Regex(std::make_shared<const Code>(code));
 }
 
-Regex Regex::literal(std::string_view text) {
-  int error = 0;
-  size_t where = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_LITERAL,
-                                   &error, &where, nullptr);
-  HEARTH_CHECK(code != nullptr, "a literal always compiles");
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+Result<Regex> Regex::literal(std::string_view text) {
+  HEARTH_TRY(code, compiled(text, text, PCRE2_LITERAL));
   return Regex(std::make_shared<const Code>(code));
 }
 

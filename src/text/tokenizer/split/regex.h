@@ -15,7 +15,7 @@ class Regex {
  public:
   // Errors: kUnsupported for a pattern whose meaning would change, kBadFile for one that does not compile.
   static Result<Regex> compile(std::string_view pattern);
-  static Regex literal(std::string_view text);
+  static Result<Regex> literal(std::string_view text);  // kBadFile for one too long
 
   struct Match {
     size_t begin, end;

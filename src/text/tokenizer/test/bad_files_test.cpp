@@ -115,6 +115,8 @@ TEST(BadJson, names_the_section) {
   refused(with(R"("normalizer":{"type":"Precompiled","precompiled_charsmap":"!!!!"})"), "base64");
   refused(with(R"("pre_tokenizer":{"type":"Split","pattern":"a","behavior":"Isolated"})"), "pattern");
   refused(with(R"("pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Odd"})"), "Odd");
+  refused(with(R"("pre_tokenizer":{"type":"Split","pattern":{"String":")" + std::string(70000, 'a') + R"("},"behavior":"Isolated"})"), "compile");
+  refused(with(R"("pre_tokenizer":{"type":"CharDelimiterSplit","delimiter":")" + std::string(70000, 'a') + R"("})"), "compile");
   refused(with(R"("pre_tokenizer":{"type":"Metaspace","replacement":""})"), "Metaspace");
   refused(with(R"("decoder":{"type":"Future"})"), "Future");
   refused(

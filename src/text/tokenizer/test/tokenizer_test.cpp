@@ -146,11 +146,13 @@ TEST(StreamDecoder, equals_decode_for_real_vocabularies) {
     const auto t = load_gguf_tokenizer(testing::GgufVocab::read(testing::shared_data() +
                                                                 "/tokenizers/gguf_vocab/ggml-vocab-" + name + ".gguf"))
                        .value();
-    const auto ids = t->encode("  Hello  wörld 😀\n日本語 don't stop", {});
-    StreamDecoder stream(*t);
-    std::string joined;
-    for (const TokenId id : ids) joined += stream.next(id);
-    EXPECT_EQ(joined + stream.finish(), t->decode(ids)) << name;
+    for (const char* text : {"  Hello  wörld 😀\n日本語 don't stop", " leading", "none"}) {
+      const auto ids = t->encode(text, {});
+      StreamDecoder stream(*t);
+      std::string joined;
+      for (const TokenId id : ids) joined += stream.next(id);
+      EXPECT_EQ(joined + stream.finish(), t->decode(ids)) << name;
+    }
   }
 }
 

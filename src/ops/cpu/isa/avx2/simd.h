@@ -47,11 +47,6 @@ struct Simd {
     const auto* q = reinterpret_cast<const __m128i*>(p);
     return {_mm256_cvtph_ps(_mm_loadu_si128(q)), _mm256_cvtph_ps(_mm_loadu_si128(q + 1))};
   }
-  static HEARTH_ALWAYS_INLINE F load_partial(const Fp16* p, unsigned n) {
-    Fp16 whole[16] = {};
-    std::memcpy(whole, p, n * sizeof(Fp16));
-    return load(whole);
-  }
   static HEARTH_ALWAYS_INLINE F load(const Bf16* p) {
     const auto* q = reinterpret_cast<const __m128i*>(p);
     const auto wide = [](__m128i half) __attribute__((always_inline)) {
@@ -67,10 +62,6 @@ struct Simd {
     const __m256i half = _mm256_or_si256(_mm256_or_si256(_mm256_slli_epi16(magnitude, 7), nan),
                                          _mm256_slli_epi16(_mm256_xor_si256(words, magnitude), 8));
     return mul({_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))}, set1(256));
-  }
-  static HEARTH_ALWAYS_INLINE F broadcast(Fp16 x) {
-    const __m256 v = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(x.bits)));
-    return {v, v};
   }
   static HEARTH_ALWAYS_INLINE void store_partial(Fp16* p, F v, unsigned n) {
     __m128i whole[2] = {_mm256_cvtps_ph(v.lo, _MM_FROUND_TO_NEAREST_INT), _mm256_cvtps_ph(v.hi, _MM_FROUND_TO_NEAREST_INT)};
@@ -126,12 +117,6 @@ struct Simd {
     __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     four = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
-  }
-  static HEARTH_ALWAYS_INLINE F sums(const F (&v)[16]) {
-    float whole[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) whole[i] = sum(v[i]);
-    return load(whole);
   }
 
   static HEARTH_ALWAYS_INLINE I izero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }

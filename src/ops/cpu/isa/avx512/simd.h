@@ -32,9 +32,6 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F load(const Fp16* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
-  static HEARTH_ALWAYS_INLINE F load_partial(const Fp16* p, unsigned n) {
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
-  }
   static HEARTH_ALWAYS_INLINE F load(const Bf16* p) {
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
@@ -47,9 +44,6 @@ struct Simd {
     const __mmask16 is_nan = _mm256_cmpeq_epi16_mask(magnitude, _mm256_set1_epi16(0x7F));
     const __m256i fields = _mm256_mask_blend_epi16(is_nan, _mm256_slli_epi16(magnitude, 7), _mm256_set1_epi16(0x7E00));
     return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_or_si256(fields, sign)), _mm512_set1_ps(256));
-  }
-  static HEARTH_ALWAYS_INLINE F broadcast(Fp16 x) {
-    return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<short>(x.bits)));
   }
   static HEARTH_ALWAYS_INLINE void store_partial(Fp16* p, F v, unsigned n) {
     _mm256_mask_storeu_epi16(p, first(n), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -86,26 +80,6 @@ struct Simd {
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_shuffle_ps(four, four, 1)));
   }
   static HEARTH_ALWAYS_INLINE float largest(F v) { return _mm512_reduce_max_ps(v); }
-
-  // Lane i is sum(v[i]): halves are folded by the same tree for every i.
-  static HEARTH_ALWAYS_INLINE F sums(const F (&v)[16]) {
-    __m512 eight[8], four[4], two[2];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i)  // halves: vector i in the low half, i + 8 in the high half
-      eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[i], v[i + 8], 0x44), _mm512_shuffle_f32x4(v[i], v[i + 8], 0xEE));
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i)  // quarters: i, i + 4, i + 8, i + 12
-      four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(eight[i], eight[i + 4], 0x88),
-                              _mm512_shuffle_f32x4(eight[i], eight[i + 4], 0xDD));
-    // Quarters now hold vectors i, i + 8, i + 4, i + 12.
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; ++i)  // within each quarter, fold lane j with lane j + 2
-      two[i] = _mm512_add_ps(_mm512_shuffle_ps(four[i], four[i + 2], 0x44), _mm512_shuffle_ps(four[i], four[i + 2], 0xEE));
-    const __m512 one =
-        _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88), _mm512_shuffle_ps(two[0], two[1], 0xDD));
-    // Lanes of a quarter: q, q + 2, q + 1, q + 3 of its vectors.
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15), one);
-  }
 
   static HEARTH_ALWAYS_INLINE I izero() { return _mm512_setzero_si512(); }
   static HEARTH_ALWAYS_INLINE I iset1(int32_t x) { return _mm512_set1_epi32(x); }

@@ -66,18 +66,12 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F load(const Fp16* p) {
     return floats([=](int i) { return Fp16::decode(p[i].bits); });
   }
-  static HEARTH_ALWAYS_INLINE F load_partial(const Fp16* p, unsigned n) {
-    F out = zero();
-    for (unsigned i = 0; i < n; ++i) out.v[i] = Fp16::decode(p[i].bits);
-    return out;
-  }
   static HEARTH_ALWAYS_INLINE F load(const Bf16* p) {
     return floats([=](int i) { return Bf16::decode(p[i].bits); });
   }
   static HEARTH_ALWAYS_INLINE F load(const Fp8E4M3* p) {
     return floats([=](int i) { return Fp8E4M3::decode(p[i].bits); });
   }
-  static HEARTH_ALWAYS_INLINE F broadcast(Fp16 x) { return set1(Fp16::decode(x.bits)); }
   static HEARTH_ALWAYS_INLINE void store_partial(Fp16* p, F v, unsigned n) {
     for (unsigned i = 0; i < n; ++i) p[i].bits = Fp16::encode(v.v[i]);
   }
@@ -137,9 +131,6 @@ struct Simd {
     float top = v.v[0];
     for (float x : v.v) top = x > top ? x : top;
     return top;
-  }
-  static HEARTH_ALWAYS_INLINE F sums(const F (&v)[16]) {
-    return floats([&](int i) { return sum(v[i]); });
   }
 
   static HEARTH_ALWAYS_INLINE I izero() { return iset1(0); }
