@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/cpu_info.h"
+#include "ops/cpu/dispatch.h"
 #include "ops/cpu/machine_rate.h"
 
 namespace hearth::bench {
@@ -23,6 +24,11 @@ struct Arguments {
       else names.push_back(argument);
     }
     if (names.empty()) names = std::move(without_names);
+    const auto is_named = [&](const ops::cpu::KernelTable* table) { return table->isa == isa; };
+    if (!isa.empty() && !std::ranges::any_of(ops::cpu::usable_tables(), is_named)) {
+      std::fprintf(stderr, "%s is no instruction set of this machine\n", isa.c_str());
+      std::exit(2);
+    }
   }
 
   unsigned threads = granted_cpus();

@@ -21,12 +21,14 @@ std::string from_text(uint32_t rows) { return rows == UINT32_MAX ? "never" : std
 
 std::string text_of(const LayoutChoices& choices, bool has_tiles) {
   const std::string tiles = has_tiles ? from_text(choices.tile_rows) : "-";
-  return fmt::format("{:>8}{:>8}{:>8}{:>8}", rows_text(choices.direct_rows), tiles, from_text(choices.fetch_rows), choices.fetch_steps);
+  return fmt::format("{:>8}{:>8}{:>8}{:>8}{:>8}", rows_text(choices.direct_rows), tiles, from_text(choices.fetch_rows), choices.fetch_steps,
+                     choices.two_panels ? "two" : "one");
 }
 
 Json json_of(const LayoutChoices& choices) {
   return Json::object({{"direct_rows", choices.direct_rows}, {"tile_rows", choices.tile_rows},
-                       {"fetch_rows", choices.fetch_rows}, {"fetch_steps", choices.fetch_steps}});
+                       {"fetch_rows", choices.fetch_rows}, {"fetch_steps", choices.fetch_steps},
+                       {"two_panels", choices.two_panels}});
 }
 
 double load_average() {
@@ -38,10 +40,11 @@ double load_average() {
 void tell(const Console& console, const ops::cpu::KernelTable& kernels, const ProductChoices& measured, const std::string& path) {
   const ProductChoices built_in = ops::cpu::product_choices(kernels);
   std::string text = fmt::format("{}, {} kernels: rows up to which weights are unpacked in registers, rows from which tiles are\n"
-                                 "used, rows from which weights are fetched ahead, and by how many steps; built in, and measured\n\n"
-                                 "{:<10}{:>8}{:>8}{:>8}{:>8}   {:>8}{:>8}{:>8}{:>8}\n",
-                                 cpu_model_name(), kernels.isa, "packed as", "direct", "tiles", "fetch", "ahead", "direct", "tiles",
-                                 "fetch", "ahead");
+                                 "used, rows from which weights are fetched ahead, by how many steps, and panels that one row reads by\n"
+                                 "turns; built in, and measured\n\n"
+                                 "{:<10}{:>8}{:>8}{:>8}{:>8}{:>8}   {:>8}{:>8}{:>8}{:>8}{:>8}\n",
+                                 cpu_model_name(), kernels.isa, "packed as", "direct", "tiles", "fetch", "ahead", "panels", "direct", "tiles",
+                                 "fetch", "ahead", "panels");
   Json layouts = Json::object();
   for (size_t layout = 0; layout < measured.size(); ++layout) {
     const quant::Format* format = ops::cpu::format_of_layout(layout);

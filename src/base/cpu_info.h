@@ -17,6 +17,7 @@ enum CpuFeature : uint32_t {
 
 // Bits of CpuFeature, probed once. AMX bits appear only if the operating system granted tile state to this process.
 uint32_t cpu_features();
+inline bool has_cpu_features(uint32_t needed) { return (needed & ~cpu_features()) == 0; }
 bool amx_refused();  // the processor has AMX and the operating system does not let this process use it
 std::string cpu_feature_names(uint32_t features);  // "avx2 avx512 avx512_vnni"
 enum class CpuMaker : uint8_t { kOther, kAmd, kIntel };

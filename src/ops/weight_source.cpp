@@ -24,7 +24,7 @@ Result<void> check_sources(std::span<const WeightSource> parts) {
 }
 
 size_t row_bytes(const WeightSource& part) {
-  return size_t{part.columns} / part.format->block_values * part.format->block_bytes;
+  return part.format->row_bytes(part.columns);
 }
 
 std::string_view common_format_name(std::span<const WeightSource> parts) {

@@ -20,6 +20,8 @@ struct Format {
   uint32_t block_bytes;      // bytes in one block
   float bits_per_weight;
 
+  size_t row_bytes(size_t columns) const { return columns / block_values * block_bytes; }  // of whole blocks
+
   // Decodes `blocks` whole blocks at `in` into blocks * block_values floats, bit-equal to the reference dequantizer.
   // `in` need not be aligned. Never reads outside the blocks, whatever their bytes.
   void (*decode)(const std::byte* in, size_t blocks, float* out);

@@ -23,6 +23,9 @@ class Run final : public Command {
     const bool is_chat = call.arguments.size() < 2 && ::isatty(STDIN_FILENO) == 1;
     if (is_chat && (options_.raw || call.console.json() || options_.stream_json))
       return fail(ErrorCode::kUsage, "--raw, --json and --stream-json need a prompt, as an argument or on standard input");
+    for (const char* of_chats : {"system", "chat-template", "think"})
+      if (options_.raw && call.options.find(of_chats)->source == options::Source::kFlag)
+        return fail(ErrorCode::kUsage, "--raw continues the prompt as it stands: --{} has no place there", of_chats);
     const bool is_ours = call.arguments.empty();
     HEARTH_TRY(files, service::ModelFiles::open(is_ours ? std::string(service::kEmberName) : call.arguments[0], options_.template_file));
     if (is_ours) call.console.note("Ember answers, the small helper inside Hearth; 'hearth run MODEL' runs a model of yours");

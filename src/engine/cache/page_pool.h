@@ -34,7 +34,6 @@ class PagePool {
   std::span<const ops::KvLayer> layers() const { return layout_.layers; }  // as StateShape::kv
   uint64_t bytes() const;        // of pages
   uint64_t swap_bytes() const;
-  size_t page_bytes(uint32_t group) const { return layout_.page_bytes[group]; }
   std::span<std::byte> page(uint32_t group, uint32_t page);  // all layers of the group; never looked into
   void move(const PageMove& move);
 

@@ -20,7 +20,7 @@ extern const AttentionKernels kAttention;
 
 namespace {
 
-bool usable(const KernelTable& table) { return (table.needs & ~cpu_features()) == 0; }
+bool usable(const KernelTable& table) { return has_cpu_features(table.needs); }
 
 #if defined(__x86_64__)
 // `base` with other products, where `own` has them, and perhaps with other attention.

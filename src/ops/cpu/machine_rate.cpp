@@ -27,8 +27,6 @@ namespace {
 
 constexpr int kPasses = 5;
 
-bool is_usable(uint32_t needs) { return (needs & ~cpu_features()) == 0; }
-
 // Seconds of the fastest of kPasses calls.
 template <class Call>
 double best_seconds(Call call) {
@@ -56,7 +54,7 @@ double measure_read(ThreadPool& pool) {
   pool.parallel(chunks, [&](size_t c, unsigned) {  // untouched pages would all be read from one page of zeros
     for (size_t i = 0; i < kChunk; i += 4096) memory.bytes()[c * kChunk + i] = std::byte{1};
   });
-  const auto reader = std::ranges::find_if(kReaders, [](const MemoryReader* r) { return is_usable(r->needs); });
+  const auto reader = std::ranges::find_if(kReaders, [](const MemoryReader* r) { return has_cpu_features(r->needs); });
   std::atomic<uint64_t> sum{0};  // keeps the reads from being left out
   const double seconds = best_seconds([&] {
     pool.parallel(chunks, [&](size_t c, unsigned) { sum.fetch_add((*reader)->read(memory.bytes() + c * kChunk), std::memory_order_relaxed); });
@@ -79,7 +77,7 @@ MachineRate measure_machine(ThreadPool& pool) {
   MachineRate rate{.read_bytes_per_second = measure_read(pool), .units = {}};
   for (const auto units : kUnits)
     for (const MatrixUnit& unit : units)
-      if (is_usable(unit.needs)) rate.units.push_back({unit.name, measure_unit(pool, unit)});
+      if (has_cpu_features(unit.needs)) rate.units.push_back({unit.name, measure_unit(pool, unit)});
   std::ranges::sort(rate.units, std::ranges::greater{}, &MachineRate::Unit::operations_per_second);
   return rate;
 }

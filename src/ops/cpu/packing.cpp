@@ -106,10 +106,12 @@ bool CpuPacking::take_kept(const PackEvents& events, ImageStore& kept) {
   if (image.first == nullptr) return false;
   std::atomic<bool> whole{image.bytes == end_};
   std::atomic<uint64_t> done{0};
+  uint64_t source = 0;
+  for (const Job& job : jobs_) source += job.source.rows * row_bytes(job.source);
   pool_.parallel(image.piece_hashes.size(), [&](size_t i, unsigned worker) {  // touches every page as well
     if (hash_bytes(image.piece(i)) != image.piece_hashes[i]) whole.store(false);
     const uint64_t so_far = done.fetch_add(image.piece(i).size()) + image.piece(i).size();
-    if (worker == 0 && events.progress) events.progress(so_far);
+    if (worker == 0 && events.progress) events.progress(static_cast<uint64_t>(double(so_far) / double(image.bytes) * double(source)));
   });
   if (whole) memory_->first = image.first;
   else kept.discard(manifest());
@@ -162,7 +164,7 @@ std::unique_ptr<Packing> make_packing(ThreadPool& pool, const Placement& placeme
 uint64_t layout_fingerprint(const quant::Format& format) {
   const uint32_t columns = 512 + format.block_values;  // a last step that is not whole, where the format allows it
   Random random(1);
-  std::vector<std::byte> bytes(size_t{kPanelRows} * columns / format.block_values * format.block_bytes);
+  std::vector<std::byte> bytes(kPanelRows * format.row_bytes(columns));
   for (std::byte& b : bytes) b = static_cast<std::byte>(random.next());
   const WeightSource source{"sample", &format, bytes, kPanelRows, columns};
   const Packer& packer = packer_of(format);

@@ -24,8 +24,7 @@ void DecodedWeight::decode_row(uint32_t row, std::span<float> out) const {
   size_t p = parts_.size() - 1;
   while (parts_[p].first_row > row) --p;
   const quant::Format& format = *parts_[p].format;
-  const size_t blocks = columns / format.block_values;
-  format.decode(parts_[p].bytes.data() + (row - parts_[p].first_row) * blocks * format.block_bytes, blocks, out.data());
+  format.decode(parts_[p].bytes.data() + (row - parts_[p].first_row) * format.row_bytes(columns), columns / format.block_values, out.data());
 }
 
 const DecodedWeight& decoded(const Weight& weight) { return static_cast<const DecodedWeight&>(weight); }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "ops/cpu/packed/pack_panel.h"
+#include "ops/weight_source.h"
 
 namespace hearth::ops::cpu {
 
@@ -90,21 +91,17 @@ void read_bf16_row(const quant::Format&, const std::byte* panel, uint32_t row, u
 
 // --- everything else: as stored --------------------------------------------------------------------------------------------
 
-size_t stored_row_bytes(const quant::Format& format, uint32_t columns) {
-  return size_t{columns} / format.block_values * format.block_bytes;
-}
-
-size_t stored_panel_bytes(const WeightSource& part) { return kPanelRows * stored_row_bytes(*part.format, part.columns); }
+size_t stored_panel_bytes(const WeightSource& part) { return kPanelRows * row_bytes(part); }
 
 void copy_stored(const WeightSource& part, uint32_t panel, std::byte* out) {
-  const size_t bytes = stored_row_bytes(*part.format, part.columns);
+  const size_t bytes = row_bytes(part);
   const uint32_t first_row = panel * kPanelRows, rows = std::min(kPanelRows, part.rows - first_row);
   std::memcpy(out, part.bytes.data() + first_row * bytes, rows * bytes);
   std::memset(out + rows * bytes, 0, (kPanelRows - rows) * bytes);
 }
 
 void read_stored_row(const quant::Format& format, const std::byte* panel, uint32_t row, uint32_t columns, float* out) {
-  format.decode(panel + row * stored_row_bytes(format, columns), columns / format.block_values, out);
+  format.decode(panel + row * format.row_bytes(columns), columns / format.block_values, out);
 }
 
 // --- the list --------------------------------------------------------------------------------------------------------------
