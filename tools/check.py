@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+HANGS_SECONDS = 1800  # a test that takes longer hangs: the slowest takes minutes under a sanitizer
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 CASES = re.compile(r"^\[   CASES  \] (.+): (\d+)$", re.M)
 SKIPPED = re.compile(r"^SKIPPED (.+)$", re.M)
@@ -61,8 +62,11 @@ def run_test(name, command, totals, verbose):
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         start = time.monotonic()
-        ran = subprocess.run(command, env={**os.environ, "GTEST_OUTPUT": f"json:{report}"}, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, errors="replace")
+        try:
+            ran = subprocess.run(command, env={**os.environ, "GTEST_OUTPUT": f"json:{report}"}, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, errors="replace", timeout=HANGS_SECONDS)
+        except subprocess.TimeoutExpired as hung:
+            ran = subprocess.CompletedProcess(command, -1, (hung.stdout or b"").decode(errors="replace") + "\nhangs\n")
         seconds = time.monotonic() - start
         failures_before = len(totals.failed)
         summary = SUMMARY.findall(ran.stdout)
@@ -87,7 +91,7 @@ def run_fuzzers(seconds, totals):
         totals.skipped += [f"fuzz {t} (clang-19 is not installed)" for t in targets]
         return
     build = ROOT / "build" / "fuzz"
-    setup = [["cmake", "--preset", "fuzz"], ["cmake", "--build", str(build), "-j", str(os.cpu_count()), "--target", "hearth_fuzzers"]]
+    setup = [["cmake", "--preset", "fuzz"], ["cmake", "--build", str(build), "-j", str(len(os.sched_getaffinity(0))), "--target", "hearth_fuzzers"]]
     for command in setup:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
@@ -112,7 +116,7 @@ def malformed_files(target):
 
 def run_fuzzer(binary, corpora, target, seconds, totals):
     ran = subprocess.run([str(binary), f"-max_total_time={seconds}", "-timeout=60", "-rss_limit_mb=2048", "-seed=1",
-                          "-artifact_prefix=/tmp/hearth-fuzz-", *corpora],
+                          f"-artifact_prefix={binary.parent}/", *corpora],
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     executed = re.search(r"Done (\d+) runs", ran.stdout)
     if ran.returncode == 0 and executed:

@@ -8,7 +8,7 @@ boost_package() {
 run_packages="g++ cmake ninja-build ccache pkg-config libfmt-dev libsimdjson-dev libtomlplusplus-dev
   libutf8proc-dev libpcre2-dev libedit-dev $(boost_package) libssl-dev libcurl4-openssl-dev
   libxxhash-dev libhwloc-dev"
-check_packages="$run_packages libgtest-dev python3 python3-jinja2 binutils clang-19 libclang-rt-19-dev"
+check_packages="$run_packages libgtest-dev python3 git binutils clang-19 libclang-rt-19-dev"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -24,19 +25,30 @@ void tighten(std::optional<T>& limit, T value) {
   limit = limit ? std::min(*limit, value) : value;
 }
 
+// What the kernel keeps of files for a group and gives up before anything else runs out.
+double reclaimable_bytes(const std::string& folder, const std::string& prefix) {
+  double bytes = 0, number = 0;
+  std::ifstream file(folder + "/memory.stat");
+  for (std::string word; file >> word >> number;)
+    if (word == prefix + "active_file" || word == prefix + "inactive_file") bytes += number;
+  return bytes;
+}
+
 // One group's own limits. A quota of -1 (version 1) and numbers near 2^63 (its "no limit") are none.
 void read_group(const std::string& folder, CgroupLimits& limits) {
   constexpr double kUnlimited = 1e18;
   if (const auto v2 = numbers_in(folder + "/cpu.max"); v2.size() == 2 && v2[1] > 0) tighten(limits.cpus, v2[0] / v2[1]);
   const auto quota = numbers_in(folder + "/cpu.cfs_quota_us"), period = numbers_in(folder + "/cpu.cfs_period_us");
   if (!quota.empty() && quota[0] > 0 && !period.empty() && period[0] > 0) tighten(limits.cpus, quota[0] / period[0]);
-  constexpr std::pair<const char*, const char*> kMemory[] = {{"/memory.max", "/memory.current"},
-                                                             {"/memory.limit_in_bytes", "/memory.usage_in_bytes"}};
-  for (const auto& [limit, usage] : kMemory) {
+  constexpr std::tuple<const char*, const char*, const char*> kMemory[] = {
+      {"/memory.max", "/memory.current", ""}, {"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_"}};
+  for (const auto& [limit, usage, prefix] : kMemory) {
     const auto bytes = numbers_in(folder + limit), used = numbers_in(folder + usage);
     if (bytes.empty() || bytes[0] >= kUnlimited) continue;
     tighten(limits.memory_bytes, static_cast<uint64_t>(bytes[0]));
-    if (!used.empty()) tighten(limits.memory_left_bytes, static_cast<uint64_t>(std::max(0.0, bytes[0] - used[0])));
+    if (used.empty()) continue;
+    const double taken = std::max(0.0, used[0] - reclaimable_bytes(folder, prefix));
+    tighten(limits.memory_left_bytes, static_cast<uint64_t>(std::max(0.0, bytes[0] - taken)));
   }
 }
 

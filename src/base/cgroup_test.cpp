@@ -34,6 +34,18 @@ TEST_F(Tree, VersionTwoTakesTheTightestUpToTheRoot) {
   EXPECT_EQ(limits().memory_left_bytes, 4000000u);
 }
 
+TEST_F(Tree, WhatIsKeptOfFilesIsNotTaken) {
+  file("proc/self/cgroup", "0::/box\n4:memory:/box");
+  file("sys/fs/cgroup/box/memory.max", "32000");
+  file("sys/fs/cgroup/box/memory.current", "30000");
+  file("sys/fs/cgroup/box/memory.stat", "anon 9000\nfile 20000\nactive_file 5000\ninactive_file 14000\nslab 1000");
+  EXPECT_EQ(limits().memory_left_bytes, 21000u);
+  file("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "20000");
+  file("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "19000");
+  file("sys/fs/cgroup/memory/box/memory.stat", "inactive_file 1\ntotal_active_file 4000\ntotal_inactive_file 5000");
+  EXPECT_EQ(limits().memory_left_bytes, 10000u);
+}
+
 TEST_F(Tree, VersionTwoInANamespaceIsTheRoot) {
   file("proc/self/cgroup", "0::/");
   file("sys/fs/cgroup/cpu.max", "50000 100000");

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "base/descriptor.h"
 
@@ -138,6 +139,16 @@ Result<void> write_file(const std::string& path, std::string_view content) {
     return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
   }
   return {};
+}
+
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    names.push_back(it->path().filename().string());
+  if (error) return fail(ErrorCode::kIo, "{}: the folder cannot be read: {}", folder, error.message());
+  std::ranges::sort(names);
+  return names;
 }
 
 bool is_folder(const std::string& path) {

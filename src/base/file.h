@@ -46,6 +46,9 @@ Result<std::string> read_text_file(const std::string& path, uint64_t limit = uin
 // Writes through a neighbouring file and renames, so that readers see the old content or the new. Errors: kCannotCreate.
 Result<void> write_file(const std::string& path, std::string_view content);
 
+// The names in a folder, in order. Errors: kIo.
+Result<std::vector<std::string>> names_in(const std::string& folder);
+
 bool is_folder(const std::string& path);
 bool file_exists(const std::string& path);
 

@@ -1,8 +1,8 @@
 // Opening by content: the list of containers first, then the files people give by mistake, each with its remedy.
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 
+#include "base/file.h"
 #include "checkpoint/container.h"
 #include "checkpoint/gguf/gguf.h"
 #include "checkpoint/huggingface/folder.h"
@@ -70,20 +70,16 @@ Failure unknown_file(const ByteSource& file, std::span<const std::byte> head) {
 }
 
 bool holds_safetensors(const std::string& folder) {
-  std::error_code error;
-  return std::ranges::any_of(std::filesystem::directory_iterator(folder, error),
-                             [](const auto& entry) { return entry.path().filename().string().contains(".safetensors"); });
+  const auto names = names_in(folder);
+  return names && std::ranges::any_of(*names, [](const std::string& name) { return name.contains(".safetensors"); });
 }
 
 // The GGUF model of a folder without safetensors: its only file, or the first part of its only split model.
 Result<std::string> only_gguf(const std::string& folder) {
+  HEARTH_TRY(names, names_in(folder));
   std::vector<std::string> candidates;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    std::string name = entry.path().filename().string();
-    if (name.ends_with(".gguf") && !is_later_gguf_part(name)) candidates.push_back(std::move(name));
-  }
-  std::sort(candidates.begin(), candidates.end());
+  for (const std::string& name : names)
+    if (name.ends_with(".gguf") && !is_later_gguf_part(name)) candidates.push_back(name);
   if (candidates.size() == 1) return folder + "/" + candidates[0];
   if (candidates.empty())
     return fail(ErrorCode::kNotFound,

@@ -106,6 +106,9 @@ void add_tensor(Contents& out, const std::string& name, const Entry& entry, uint
 Result<void> read_notes(const Json& notes, Metadata& meta) {
   if (!notes.is_object())
     return fail(ErrorCode::kBadFile, "__metadata__ is {}; it must be an object", notes.type_name());
+  constexpr size_t kMostNotes = 4096;  // looking keys up is linear
+  if (notes.as_object().size() > kMostNotes)
+    return fail(ErrorCode::kBadFile, "__metadata__ has {} keys, at most {} are allowed", notes.as_object().size(), kMostNotes);
   for (const auto& [key, value] : notes.as_object()) {
     if (!value.is_string())
       return fail(ErrorCode::kBadFile, "__metadata__.{} is {}; it must be a string", printable(key), value.type_name());

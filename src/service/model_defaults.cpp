@@ -17,7 +17,7 @@ constexpr DefaultKey kKeys[] = {
     {"top-k", "top_k", "top_k"},
     {"top-p", "top_p", "top_p"},
     {"min-p", "min_p", "min_p"},
-    {"typical-p", "", "typical_p"},
+    {"typical-p", "typical_p", "typical_p"},
     {"repeat-penalty", "penalty_repeat", "repetition_penalty"},
     {"repeat-last-n", "penalty_last_n", ""},
     {"xtc-probability", "xtc_probability", ""},
@@ -28,6 +28,12 @@ constexpr DefaultKey kKeys[] = {
 };
 
 std::string number_text(double value) { return fmt::format("{:.7g}", value); }  // floats of the file print as written
+
+// Whatever temperature stands beside it.
+void make_greedy(std::vector<ModelDefault>& defaults) {
+  std::erase_if(defaults, [](const ModelDefault& d) { return d.option == "temperature"; });
+  defaults.push_back({"temperature", "0"});
+}
 
 }  // namespace
 
@@ -40,6 +46,7 @@ std::vector<ModelDefault> metadata_defaults(const Metadata& meta) {
     else out.push_back({std::string(key.option), meta.text_or(name, "")});
   }
   if (meta.integer_or("general.sampling.mirostat", 0) == 2) out.push_back({"mirostat", "on"});
+  if (!meta.boolean_or("hearth.sampling.do_sample", true)) make_greedy(out);
   return out;
 }
 
@@ -49,10 +56,7 @@ std::vector<ModelDefault> generation_config_defaults(const Json& config) {
     const Json* value = key.hugging_face.empty() ? nullptr : config.find(key.hugging_face);
     if (value != nullptr && value->is_number()) out.push_back({std::string(key.option), number_text(value->as_number())});
   }
-  if (!config.boolean_or("do_sample", true)) {  // greedy, whatever temperature stands beside it
-    std::erase_if(out, [](const ModelDefault& d) { return d.option == "temperature"; });
-    out.push_back({"temperature", "0"});
-  }
+  if (!config.boolean_or("do_sample", true)) make_greedy(out);
   return out;
 }
 

@@ -34,10 +34,9 @@ std::string model_name(const fs::path& path) {
   return name.substr(0, name.find(kFirstPart));
 }
 
-bool is_model(const fs::directory_entry& item) {
-  std::error_code ignored;
-  if (!item.is_directory(ignored)) return item.path().extension() == ".gguf" && !is_later_part(item.path().stem().string());
-  return fs::exists(item.path() / "config.json", ignored);
+bool is_model(const fs::path& path) {
+  if (!is_folder(path)) return path.extension() == ".gguf" && !is_later_part(path.stem().string());
+  return file_exists(path / "config.json");
 }
 
 }  // namespace
@@ -87,13 +86,11 @@ Result<void> ModelLibrary::add(const std::string& spec) {
 // New files are taken in; what was there stays, under its name, even when its file is gone.
 void ModelLibrary::look_into_folder() {
   if (options_.models_dir.empty()) return;
-  std::error_code error;
-  std::vector<std::string> found;
-  for (const auto& item : fs::directory_iterator(options_.models_dir, error))
-    if (is_model(item)) found.push_back(item.path().string());
-  if (error) log::warn("{}: the folder of models cannot be read: {}", options_.models_dir, error.message());
-  std::ranges::sort(found);
-  for (const auto& path : found) {
+  const auto names = names_in(options_.models_dir);
+  if (!names) return log::warn("{}", names.error().text());
+  for (const std::string& name : *names) {
+    const std::string path = (fs::path(options_.models_dir) / name).string();
+    if (!is_model(path)) continue;
     const bool is_known = std::ranges::any_of(entries_, [&](const auto& entry) { return entry->path == path; });
     if (is_known) continue;
     if (const auto added = add(path); !added) log::warn("{} is not served: {}", path, added.error().text());
@@ -269,14 +266,15 @@ bool ModelLibrary::is_alone() const {
 Result<std::unique_ptr<ServedModel>> ModelLibrary::load_files(Entry& entry) {
   HEARTH_TRY(files, files_of(entry));
   const uint64_t weights = files.checkpoint().total_bytes(), cache = options_.engine.kv_memory_bytes;
-  while (weights + cache > available_memory_bytes()) {
+  uint64_t available = 0;
+  while (weights + cache > (available = available_memory_bytes())) {
     const auto gone = take_idle("to make room", [](const Entry&) { return true; });
     if (gone != nullptr) continue;
     return fail(ErrorCode::kDoesNotFit, "'{}' needs {:.2f} GiB for weights and {:.2f} GiB for its cache; {:.2f} GiB are available",
-                entry.name, weights / kGiB, cache / kGiB, available_memory_bytes() / kGiB);
+                entry.name, weights / kGiB, cache / kGiB, available / kGiB);
   }
   const double share = is_alone() ? 0.8 : 0.5;
-  const auto remaining = static_cast<uint64_t>(static_cast<double>(available_memory_bytes() - weights) * share);
+  const auto remaining = static_cast<uint64_t>(static_cast<double>(available - weights) * share);
   engine::EngineOptions engine_options = options_.engine;
   if (cache == 0) engine_options.kv_memory_bytes = remaining;
   HEARTH_TRY(loaded, LoadedModel::load(std::move(files), options_.model, engine_options));

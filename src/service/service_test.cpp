@@ -182,6 +182,19 @@ TEST(ModelDefaultsTest, a_model_that_does_not_sample_is_greedy) {
   EXPECT_EQ(defaults[0].text, "0");
 }
 
+// As the folder's checkpoint tells it, which is where it comes from for models of Hugging Face.
+TEST(ModelDefaultsTest, a_checkpoint_that_does_not_sample_is_greedy) {
+  Metadata meta;
+  meta.set("general.sampling.temp", 0.7);
+  meta.set("general.sampling.typical_p", 0.9);
+  meta.set("hearth.sampling.do_sample", false);
+  const auto defaults = metadata_defaults(meta);
+  ASSERT_EQ(defaults.size(), 2u);
+  EXPECT_EQ(defaults[0].option, "typical-p");
+  EXPECT_EQ(defaults[1].option, "temperature");
+  EXPECT_EQ(defaults[1].text, "0");
+}
+
 class FolderTest : public ::testing::Test {
  protected:
   void write(const std::string& name, const std::string& text) { home_.write(name, text); }

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import unittest
 
-from harness import BINARY, Case, ROOT, main, read_logits
+from harness import Case, ROOT, main, read_logits
+from serve_test import Server
 
 EMBER = ROOT / "models" / "ember.gguf"
-inside = subprocess.run([BINARY, "show", "ember", "--quiet"], capture_output=True).returncode == 0
-needs_ember = unittest.skipUnless(inside, "this build has no model inside")
+needs_ember = unittest.skipUnless(EMBER.is_file(), "this checkout has no model to be put inside")
 GREEDY = ("--temperature", "0")
 
 
@@ -52,6 +52,21 @@ class Answers(Case):
         call = self.hearth("run", "ember", prompt, "--raw", "--quiet", *GREEDY).stdout.strip()
         self.assertTrue(call.startswith("<tool_call>") and call.endswith("</tool_call>"), call)
         self.assertEqual(json.loads(call[len("<tool_call>"):-len("</tool_call>")])["name"], "get_weather")
+
+
+@needs_ember
+class Serves(Case):
+    def test_the_same_answer_over_http(self):
+        server = Server(self.home, "ember", "--port", 0)
+        self.addCleanup(server.stop)
+        question = {"messages": [{"role": "user", "content": "How do I change the port?"}], "temperature": 0}
+        self.assertEqual(server.ask("/health")[2], {"status": "ok"})
+        whole = server.ask("/v1/chat/completions", question)[2]["choices"][0]["message"]["content"]
+        self.assertIn("`hearth serve --port`", whole)
+        self.assertEqual(whole, self.hearth("run", "ember", "How do I change the port?", *GREEDY).stdout.rstrip("\n"))
+        pieces = server.events("/v1/chat/completions", question)
+        self.assertEqual("".join(p["choices"][0]["delta"].get("content") or "" for p in pieces if p["choices"]), whole)
+        self.assertEqual(server.stop()[0], 0)
 
 
 @needs_ember

@@ -272,6 +272,9 @@ class Clients(ServeCase):
             if status >= 400:
                 self.assertEqual(answer["error"]["param"], param, (body, answer))
 
+    def test_types_of_keys_and_values(self):
+        self.assertIn(", KV f32/bf16 ", self.serve(stories(), "--k-type", "f32", "--v-type", "bf16").ready)
+
     def test_drain_timeout_cuts_and_exits_cleanly(self):
         server = self.serve(stories(), "--drain-timeout", 0)
         connection = server.connection()

@@ -99,11 +99,14 @@ class Answers {
     ASSERT_TRUE(got.is_finished) << what;
     EXPECT_EQ(got.tokens, alone.tokens) << what;
     EXPECT_EQ(got.logprobs, alone.logprobs) << what;
-    for (size_t i = 0; i < std::min(got.tops.size(), alone.tops.size()); ++i)
-      for (size_t k = 0; k < std::min(got.tops[i].size(), alone.tops[i].size()); ++k) {
+    ASSERT_EQ(got.tops.size(), alone.tops.size()) << what;
+    for (size_t i = 0; i < got.tops.size(); ++i) {
+      ASSERT_EQ(got.tops[i].size(), alone.tops[i].size()) << what;
+      for (size_t k = 0; k < got.tops[i].size(); ++k) {
         EXPECT_EQ(got.tops[i][k].token, alone.tops[i][k].token) << what;
         EXPECT_EQ(got.tops[i][k].logprob, alone.tops[i][k].logprob) << what;
       }
+    }
   }
 
   model::Model& model_;

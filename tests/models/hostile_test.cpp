@@ -119,6 +119,34 @@ TEST(Hostile, ErrorsNameTheKey) {
   count_cases("hostile models", lies.size());
 }
 
+// What files of 2023 and 2024 leave out or call otherwise means what it meant then.
+TEST(OldFiles, LinearScalingByItsFirstName) {
+  const auto files = open_golden("llama2/model.gguf");
+  EditedCheckpoint edited(files);
+  edited.set("llama.rope.scale_linear", 4.0);
+  const auto plain = model::read_plan(*files), scaled = model::read_plan(edited);
+  ASSERT_TRUE(plain && scaled);
+  const auto &before = plain->ropes[0].inverse_frequencies, &after = scaled->ropes[0].inverse_frequencies;
+  ASSERT_EQ(before.size(), after.size());
+  for (size_t i = 0; i < before.size(); ++i) EXPECT_EQ(after[i], before[i] / 4);
+}
+
+TEST(OldFiles, Gemma2HasItsWindow) {
+  EditedCheckpoint edited(open_golden("gemma2/model.gguf"));
+  edited.remove_key("gemma2.attention.sliding_window");
+  const auto plan = model::read_plan(edited);
+  ASSERT_TRUE(plan) << plan.error().text();
+  EXPECT_EQ(std::get<model::Attention>(plan->layers[0].mixer).window, 4096u);
+  EXPECT_EQ(std::get<model::Attention>(plan->layers[1].mixer).window, 0u);
+}
+
+TEST(Hostile, AMissingHeadIsNotTheEmbedding) {
+  EditedCheckpoint edited(open_golden("lfm2/model.gguf"));
+  EXPECT_EQ(outcome(edited), "");
+  edited.set("hearth.tie_word_embeddings", false);
+  EXPECT_NE(outcome(edited).find("no output head"), std::string::npos);
+}
+
 TEST(Hostile, AnUnknownArchitectureListsTheKnownOnes) {
   EditedCheckpoint edited(open_golden("llama2/model.gguf"));
   edited.set("general.architecture", std::string("perceptron"));

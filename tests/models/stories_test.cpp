@@ -78,6 +78,7 @@ Deviation follow_all(const std::string& weights, const std::string& expectations
     worst.different += one.different;
     worst.log_probability = std::max(worst.log_probability, one.log_probability);
   }
+  EXPECT_GT(worst.tokens, 0u) << expectations;
   std::cout << weights << " " << backend.name() << ": " << worst.different << " of " << worst.tokens
             << " tokens differ, log-probabilities by at most " << worst.log_probability << "\n";
   return worst;

@@ -148,7 +148,10 @@ def check_lists():
 
 
 def check_repository():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    git = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if git.returncode != 0:
+        yield f"git does not list the files of the repository: {git.stderr.strip()}"
+    listed = git.stdout
     forbidden = re.compile(r"/(?:work|farm)/|//[a-z.]*(?:npm|pypi|debian)[a-z]*\.(?:org|com|net)")
     for name in filter(None, listed.split("\0")):
         path = ROOT / name

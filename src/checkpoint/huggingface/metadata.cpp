@@ -50,6 +50,7 @@ constexpr Rule kGenerationRules[] = {
     {"top_k", "general.sampling.top_k", Kind::kInteger},
     {"top_p", "general.sampling.top_p", Kind::kNumber},
     {"min_p", "general.sampling.min_p", Kind::kNumber},
+    {"typical_p", "general.sampling.typical_p", Kind::kNumber},
     {"repetition_penalty", "general.sampling.penalty_repeat", Kind::kNumber},
     {"do_sample", "hearth.sampling.do_sample", Kind::kBoolean},
 };
@@ -149,11 +150,15 @@ Result<void> add_token_ids(const Json& json, std::string_view file, Metadata& me
   return {};
 }
 
+constexpr size_t kMostEntries = 4096;  // of a list or an object: looking keys up is linear
+
 // One template, or a list of named ones of which "default" is the plain one.
-void add_chat_template(const HuggingfaceConfig& files, Metadata& meta) {
+Result<void> add_chat_template(const HuggingfaceConfig& files, Metadata& meta) {
   constexpr const char* kKey = "tokenizer.chat_template";
   if (const Json* value = present(files.tokenizer, "chat_template")) {
     if (value->is_string()) meta.set(kKey, value->as_string());
+    if (value->is_array() && value->as_array().size() > kMostEntries)
+      return fail(ErrorCode::kBadFile, "tokenizer_config.json: chat_template has {} entries, at most {} are allowed", value->as_array().size(), kMostEntries);
     if (value->is_array())
       for (const Json& entry : value->as_array()) {
         const std::string name = entry.text_or("name", "default");
@@ -161,11 +166,14 @@ void add_chat_template(const HuggingfaceConfig& files, Metadata& meta) {
       }
   }
   if (files.chat_template) meta.set(kKey, *files.chat_template);
+  return {};
 }
 
 }  // namespace
 
 Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files) {
+  if (files.config.as_object().size() > kMostEntries)
+    return fail(ErrorCode::kBadFile, "config.json has {} keys, at most {} are allowed", files.config.as_object().size(), kMostEntries);
   const std::string class_name = class_name_of(files.config);
   const std::string model_type = files.config.text_or("model_type", "");
   if (class_name.empty() && model_type.empty())
@@ -194,7 +202,7 @@ Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files) {
     return at("generation_config.json", applied.error());
   if (auto applied = apply(kTokenizerRules, files.tokenizer, "", meta); !applied)
     return at("tokenizer_config.json", applied.error());
-  add_chat_template(files, meta);
+  HEARTH_TRY_VOID(add_chat_template(files, meta));
   return meta;
 }
 

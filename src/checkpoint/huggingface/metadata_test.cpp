@@ -180,6 +180,11 @@ TEST(HuggingfaceMetadata, RefusesWrongTypes) {
        "from 0 to 1"},
       {R"({"model_type": "llama", "eos_token_id": ["a"]})", "eos_token_id"},
   };
+  std::string many = R"({"model_type": "llama", "text_config": {})";
+  for (int i = 0; i < 5000; ++i) many += fmt::format(R"(, "k{}": 1)", i);
+  const auto refused = read(many + "}");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text().find("5002 keys"), std::string::npos) << refused.error().text();
   for (const auto& [config, says] : cases) {
     const auto meta = read(config);
     ASSERT_FALSE(meta) << config;

@@ -218,7 +218,10 @@ TEST(PersistentCache, SurvivesBeingKilled) {
       auto store = PersistentStore::open(folder.path(), 1 << 20).value();
       for (uint32_t i = 0;; ++i) (void)store->write(name_of(i % 500), entry_of(name_of(i % 500)));
     }
-    while (folder.files().size() < 2) std::this_thread::yield();  // it is at work, on any machine
+    while (folder.files().size() < 2) {  // until it is at work, on any machine
+      ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "the writing process has ended";
+      std::this_thread::yield();
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(round));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);

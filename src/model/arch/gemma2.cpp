@@ -16,7 +16,7 @@ static Result<float> read_scale(const Keys& keys, const ModelPlan& plan) {
 
 static Result<ModelPlan> plan(const ArchInput& input) {
   const Keys keys(input);
-  HEARTH_TRY(plan, read_decoder(input, {.activation = ops::Activation::kGeluTanh, .window_pattern = 2}));
+  HEARTH_TRY(plan, read_decoder(input, {.activation = ops::Activation::kGeluTanh, .window_pattern = 2, .window = 4096}));
   HEARTH_TRY(scale, read_scale(keys, plan));
   HEARTH_TRY(attention_cap, keys.number_or("attn_logit_softcapping", 50));
   HEARTH_TRY(logit_cap, keys.number_or("final_logit_softcapping", 30));

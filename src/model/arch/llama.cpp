@@ -15,6 +15,6 @@ static Result<ModelPlan> plan(const ArchInput& input) {
   return plan;
 }
 
-extern const ArchSpec kLlama{.names = {"llama", "mistral"}, .plan = &plan};
+extern const ArchSpec kLlama{.names = {"llama"}, .plan = &plan};
 
 }  // namespace hearth::model

@@ -8,7 +8,7 @@ namespace hearth::model {
 Result<ModelPlan> read_decoder(const ArchInput& input, const DecoderTraits& traits) {
   HEARTH_TRY(dims, read_dims(input));
   HEARTH_TRY(rope, read_rope(input, dims.head_dim, dims.context));
-  HEARTH_TRY(windows, read_windows(input, dims.layers, traits.window_pattern));
+  HEARTH_TRY(windows, read_windows(input, dims.layers, traits.window_pattern, traits.window));
   HEARTH_TRY(activation, read_activation(input, traits.activation));
   ModelPlan plan = plan_of(input, dims);
   plan.ropes = {rope};

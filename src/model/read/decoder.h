@@ -9,7 +9,7 @@ namespace hearth::model {
 struct DecoderTraits {
   QkNorm qk_norm = QkNorm::kNone;
   ops::Activation activation = ops::Activation::kSilu;
-  uint32_t window_pattern = 0;  // read_windows' default
+  uint32_t window_pattern = 0, window = 0;  // read_windows' defaults
 };
 Result<ModelPlan> read_decoder(const ArchInput& input, const DecoderTraits& traits = {});
 

@@ -64,6 +64,8 @@ Result<Dims> read_dims(const ArchInput& input) {
   if (eps >= 1)
     return fail(ErrorCode::kBadFile, "key {} is {}, it must be below 1", keys.name("attention.layer_norm_rms_epsilon"),
                 eps);
+  if (!has_tensor("output.weight") && !input.meta.boolean_or("hearth.tie_word_embeddings", true))
+    return fail(ErrorCode::kBadFile, "there is no output head, and tie_word_embeddings says that the embedding is none: this is no model that writes text");
   Dims dims{.layers = layers,
             .width = width,
             .vocab = vocab,
@@ -98,10 +100,10 @@ ModelPlan plan_of(const ArchInput& input, const Dims& dims) {
           .tied_head = dims.tied_head};
 }
 
-Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t layers, uint32_t default_pattern) {
+Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t layers, uint32_t default_pattern, uint32_t default_window) {
   const Keys keys(input);
   const std::string pattern_key = keys.name("attention.sliding_window_pattern");
-  HEARTH_TRY(window, keys.count_or("attention.sliding_window", 0, kMaxContext, 0));
+  HEARTH_TRY(window, keys.count_or("attention.sliding_window", default_window, kMaxContext, 0));
   std::vector<uint32_t> windows(layers, window);
   if (const std::vector<bool> windowed = input.meta.booleans(pattern_key); !windowed.empty()) {
     if (windowed.size() != layers)

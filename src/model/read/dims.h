@@ -27,8 +27,8 @@ ModelPlan plan_of(const ArchInput& input, const Dims& dims);
 
 // The window of each layer, 0 = unbounded. attention.sliding_window is the window of the windowed layers; which they
 // are tells attention.sliding_window_pattern: one boolean per layer, or a number n: every n-th layer sees everything.
-// `default_pattern` stands where the key is absent; 0: all layers are windowed.
-Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t layers, uint32_t default_pattern);
+// The defaults stand where a key is absent; pattern 0: all layers are windowed.
+Result<std::vector<uint32_t>> read_windows(const ArchInput& input, uint32_t layers, uint32_t default_pattern, uint32_t default_window = 0);
 
 // The feed-forward's activation, which Hugging Face files state. Errors: kUnsupported names an unknown one.
 Result<ops::Activation> read_activation(const ArchInput& input, ops::Activation fallback);

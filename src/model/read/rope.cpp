@@ -132,7 +132,7 @@ Result<void> apply_scaling(Rope& rope, const Scaling& scaling) {
   if (fixed) HEARTH_TRY_VOID(divide(rope, *fixed, "tensor rope_freqs.weight"));
   HEARTH_TRY(is_long_rope, apply_long_rope(rope, scaling));
   if (is_long_rope) return {};
-  HEARTH_TRY(type, scaling.keys.text_or("rope.scaling.type", "none"));
+  HEARTH_TRY(type, scaling.keys.text_or("rope.scaling.type", "linear"));  // as old files leave it out
   if (type == "llama3") return apply_llama3(rope, scaling);
   if (type == "yarn") return apply_yarn(rope, scaling);
   if (type == "linear") {
@@ -140,6 +140,8 @@ Result<void> apply_scaling(Rope& rope, const Scaling& scaling) {
     return {};
   }
   if (type == "none" || type == "default") return {};
+  if (type == "longrope")
+    return fail(ErrorCode::kBadFile, "key {} is \"longrope\", whose factors are missing", scaling.keys.name("rope.scaling.type"));
   return fail(ErrorCode::kUnsupported, "key {} is \"{}\"; supported are none, linear, llama3, yarn and longrope",
               scaling.keys.name("rope.scaling.type"), type);
 }
@@ -159,7 +161,8 @@ Result<Rope> read_rope(const ArchInput& input, uint32_t head_dim, uint32_t model
   const Keys keys(input);
   HEARTH_TRY(dims, keys.count_or("rope.dimension_count", head_dim, head_dim, 2));
   HEARTH_TRY(base, keys.number_or("rope.freq_base", 10000));
-  HEARTH_TRY(factor, keys.number_or("rope.scaling.factor", 1));
+  HEARTH_TRY(old_factor, keys.number_or("rope.scale_linear", 1));  // the key's name before 2023-10
+  HEARTH_TRY(factor, keys.number_or("rope.scaling.factor", old_factor));
   HEARTH_TRY(original, keys.count_or("rope.scaling.original_context_length", model_context, kMaxContext, 2));
   if (dims % 2 != 0)
     return fail(ErrorCode::kBadFile, "key {} is {}, it must be even", keys.name("rope.dimension_count"), dims);

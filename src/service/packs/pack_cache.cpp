@@ -40,7 +40,9 @@ struct Entry {
 std::vector<Entry> entries(const std::string& folder) {
   std::vector<Entry> found;
   std::error_code ignored;
-  for (const auto& file : fs::directory_iterator(folder, ignored)) {
+  const auto names = names_in(folder);
+  for (const std::string& name : names ? *names : std::vector<std::string>()) {
+    const fs::directory_entry file(fs::path(folder) / name, ignored);
     const auto changed = file.last_write_time(ignored);
     if (file.path().extension() == ".part" && fs::file_time_type::clock::now() - changed > std::chrono::hours(1))
       fs::remove(file.path(), ignored);
@@ -126,9 +128,13 @@ void PackCache::keep(std::string_view manifest, std::shared_ptr<const std::byte>
   wait();
   writer_ = std::thread([this, path = path_of(manifest), first = std::move(first), bytes] {
     give_way();
-    const PackFile file{.identity = identity_, .content = content_hash(files_), .image = {first, bytes, 0, {}}};
-    if (const auto written = write(options_, path, file); !written)
-      log::warn("packed weights are not kept: {}", written.error().text());
+    try {
+      const PackFile file{.identity = identity_, .content = content_hash(files_), .image = {first, bytes, 0, {}}};
+      if (const auto written = write(options_, path, file); !written)
+        log::warn("packed weights are not kept: {}", written.error().text());
+    } catch (const std::bad_alloc&) {
+      log::warn("packed weights are not kept: memory ran out");
+    }
   });
 }
 

@@ -122,6 +122,11 @@ TEST(JinjaHostile, BombsEndWithAnErrorInTime) {
       repeated("{% for x in y %}", 50000),
       repeated("{% macro m() %}", 50000),
       "{% set " + repeated("(", 50000) + " = 1 %}",
+      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s.replace('b', '') %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s | length %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s[-1] %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s.ljust(1) %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s.removeprefix('a') %}{% endif %}{% endfor %}",
   };
   for (const std::string& source : cases) {
     const auto begin = std::chrono::steady_clock::now();

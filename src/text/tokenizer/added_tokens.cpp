@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/unicode/char_class.h"
 
 namespace hearth::text {
@@ -33,7 +34,8 @@ bool touches(std::span<const TextRange> plain, size_t begin, size_t end) {
 }  // namespace
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
-  std::erase_if(tokens_, [](const AddedToken& t) { return t.text.empty(); });
+  // A text that is no UTF-8 could be found inside a character alone, which would be cut.
+  std::erase_if(tokens_, [](const AddedToken& t) { return t.text.empty() || !utf8::is_valid(t.text); });
   std::ranges::stable_sort(tokens_, {}, &AddedToken::text);
   const auto twins = std::ranges::unique(tokens_, {}, &AddedToken::text);
   tokens_.erase(twins.begin(), twins.end());

@@ -45,6 +45,10 @@ void add_once(std::vector<TokenId>& ids, TokenId id) {
 
 }  // namespace
 
+bool is_end_marker(std::string_view text) {
+  return text != "<|user|>" && text != "<|observation|>" && std::ranges::find(kEndMarkers, text) != std::end(kEndMarkers);
+}
+
 void complete_end_of_generation(const Vocabulary& vocabulary, Tokenizer::Special& special) {
   const auto marker = [&](std::string_view text) -> std::optional<TokenId> {
     const auto id = vocabulary.find(text);

@@ -2,7 +2,9 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "base/check.h"
 #include "base/utf8.h"
@@ -20,6 +22,45 @@ void append_mapped(std::string_view text, int options, std::string& out) {
   HEARTH_CHECK(length >= 0, "utf8proc refused valid UTF-8");
   out.append(reinterpret_cast<const char*>(mapped), static_cast<size_t>(length));
   std::free(mapped);
+}
+
+// The library sorts marks by moving each past its neighbours, which long runs of them make a square. Sorted before, they stay.
+constexpr size_t kManyMarks = 32;
+
+uint16_t order_of(char32_t c) { return utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->combining_class; }
+
+// Characters that are no marks but fall apart into such alone: of Tibetan, and the narrow sound marks of Japanese.
+bool is_made_of_marks(char32_t c) { return c == 0x0F73 || c == 0x0F75 || c == 0x0F81 || c == 0xFF9E || c == 0xFF9F; }
+
+bool has_many_marks(std::string_view text) {
+  size_t run = 0;
+  for (const char *p = text.data(), *end = p + text.size(); p != end;) {
+    const char32_t c = take_char(p);
+    run = order_of(c) != 0 || is_made_of_marks(c) ? run + 1 : 0;
+    if (run > kManyMarks) return true;
+  }
+  return false;
+}
+
+// Taken apart, with marks in canonical order.
+std::string sorted_apart(std::string_view text, int options) {
+  const auto apart = static_cast<utf8proc_option_t>((options & ~UTF8PROC_COMPOSE) | UTF8PROC_DECOMPOSE);
+  std::vector<char32_t> characters;
+  utf8proc_int32_t parts[32];  // eighteen are the most
+  for (const char *p = text.data(), *end = p + text.size(); p != end;) {
+    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(take_char(p)), parts, std::size(parts), apart, nullptr);
+    HEARTH_CHECK(count >= 0 && static_cast<size_t>(count) <= std::size(parts), "a character of many parts");
+    characters.insert(characters.end(), parts, parts + count);
+  }
+  for (auto at = characters.begin(); at != characters.end();) {
+    at = std::find_if(at, characters.end(), [](char32_t c) { return order_of(c) != 0; });
+    const auto behind = std::find_if(at, characters.end(), [](char32_t c) { return order_of(c) == 0; });
+    std::stable_sort(at, behind, [](char32_t a, char32_t b) { return order_of(a) < order_of(b); });
+    at = behind;
+  }
+  std::string out;
+  for (const char32_t c : characters) utf8::append(c, out);
+  return out;
 }
 
 }  // namespace
@@ -49,7 +90,9 @@ std::string normalized(std::string_view text, NormalForm form) {
       if (take_char(next) < plain_below) break;
       p = next;
     }
-    append_mapped({plain, static_cast<size_t>(p - plain)}, options, out);
+    const std::string_view part(plain, static_cast<size_t>(p - plain));
+    if (has_many_marks(part)) append_mapped(sorted_apart(part, options), options, out);
+    else append_mapped(part, options, out);
     kept = p;
   }
   return out.append(kept, end);

@@ -27,11 +27,11 @@ TEST(Rows, Routes) {
 }
 
 struct SmallExperts {
-  SmallExperts(Backend& backend, const char* format) {
+  SmallExperts(Backend& backend, const char* format, uint32_t width = 64, uint32_t hidden = 32) {
     for (uint64_t e = 0; e < 7; ++e) {
-      const RandomWeight gate(*quant::find_format(format), 32, 64, 100 + e), up(*quant::find_format(format), 32, 64, 150 + e);
+      const RandomWeight gate(*quant::find_format(format), hidden, width, 100 + e), up(*quant::find_format(format), hidden, width, 150 + e);
       weights.push_back(stacked(backend, {gate.source(), up.source()}));
-      weights.push_back(RandomWeight(*quant::find_format(format), 64, 32, 200 + e).pack(backend));
+      weights.push_back(RandomWeight(*quant::find_format(format), width, hidden, 200 + e).pack(backend));
     }
     for (size_t e = 0; e < 7; ++e) experts.push_back({weights[2 * e].get(), weights[2 * e + 1].get()});
   }
@@ -65,6 +65,31 @@ TEST(Experts, NearTheReferenceAndTheSameAlone) {
       expect_same_bits(got, alone, std::string("experts on ") + table->isa);
       if (format == std::string("f32"))
         for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], 2e-5 * (1 + std::fabs(wanted[i]))) << i;
+    }
+  }
+}
+
+// What rounding activations to 8 bits twice may do, of outputs as large as `wanted` is on the whole.
+TEST(Experts, EveryKindOfWeightNearTheReference) {
+  constexpr uint32_t kRows = 40, kActive = 2, kWidth = 512, kHidden = 256;
+  const Values x = normals(kRows * kWidth, 1);
+  std::vector<Route> routes(kRows * kActive);
+  reference::make_backend()->route(view(normals(kRows * 7, 2), kRows), routes, {.active = kActive});
+  const auto oracle = reference::make_backend();
+  for (const char* format : {"q4_0", "q4_1", "q8_0", "mxfp4", "q4_k", "q6_k", "iq4_xs", "bf16", "f16"}) {
+    const SmallExperts theirs(*oracle, format, kWidth, kHidden);
+    Values wanted(x.size()), got(x.size());
+    oracle->experts(view(x, kRows), theirs.experts, routes, view(wanted, kRows), {.active = kActive});
+    double square = 0;
+    for (const float v : wanted) square += double{v} * v;
+    const double size = std::sqrt(square / static_cast<double>(wanted.size()));
+    for (const KernelTable* table : usable_tables()) {
+      const auto backend = backend_for(*table);
+      const SmallExperts mine(*backend, format, kWidth, kHidden);
+      backend->experts(view(x, kRows), mine.experts, routes, view(got, kRows), {.active = kActive});
+      double error = 0;
+      for (size_t i = 0; i < got.size(); ++i) error += (double{got[i]} - wanted[i]) * (double{got[i]} - wanted[i]);
+      EXPECT_LT(std::sqrt(error / static_cast<double>(got.size())), 0.02 * size) << format << " on " << table->isa;
     }
   }
 }

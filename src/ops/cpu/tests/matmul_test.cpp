@@ -91,6 +91,50 @@ TEST(Matmul, EveryFormatNearTheReference) {
   hearth::testing::count_cases("kernel cases", cases);
 }
 
+// Codes at their ends all along a row, activations that are all 127 in codes: sums as large as they get. One weight of sixteen is
+// at the other end, so that formats with minimums use their whole range too.
+TEST(Matmul, TheLargestSumsDoNotOverflow) {
+  size_t cases = 0;
+  const auto oracle = reference::make_backend();
+  for (const quant::Format& format : quant::formats()) {
+    if (format.encode == nullptr || format.block_values == 1) continue;
+    constexpr uint32_t kRows = 70, kOutputs = 16, kColumns = 1024;
+    for (const float most : {1.0f, -1.0f}) {
+      std::vector<float> weights(size_t{kOutputs} * kColumns, most);
+      for (size_t i = 5; i < weights.size(); i += 16) weights[i] = -most;
+      std::vector<std::byte> bytes(kOutputs * format.row_bytes(kColumns));
+      format.encode(weights, {}, bytes.data());
+      const WeightSource source{"w", &format, bytes, kOutputs, kColumns};
+      std::vector<float> x(size_t{kRows} * kColumns, 1.0f), wanted(kRows * kOutputs), got(wanted.size());
+      for (size_t i = x.size() / 2; i < x.size(); ++i) x[i] = -1;
+      oracle->matmul(*stacked(*oracle, {source}), view(x, kRows), view(wanted, kRows), {});
+      for (const KernelTable* table : usable_tables()) {
+        const auto backend = backend_for(*table);
+        const auto weight = stacked(*backend, {source});
+        for (const uint32_t rows : {1u, 9u, kRows}) {
+          const ConstMatrix last{&x[size_t{kRows - rows} * kColumns], rows, kColumns, kColumns};
+          backend->matmul(*weight, last, {got.data(), rows, kOutputs, kOutputs}, {});
+          for (size_t i = 0; i < size_t{rows} * kOutputs; ++i) {
+            const double expected = wanted[size_t{kRows - rows} * kOutputs + i];
+            ASSERT_NEAR(got[i], expected, 1e-4 * std::fabs(expected) + 1e-3) << format.name << " of " << most << " on " << table->isa << " rows " << rows << " value " << i;
+          }
+          ++cases;
+        }
+      }
+    }
+  }
+  hearth::testing::count_cases("kernel cases", cases);
+}
+
+// Not silent: which instruction sets of this build the tests of this folder could not run on.
+TEST(Tables, EveryInstructionSetRunsHere) {
+  std::string absent;
+  const auto usable = usable_tables();
+  for (const KernelTable* table : all_tables())
+    if (std::find(usable.begin(), usable.end(), table) == usable.end()) absent += (absent.empty() ? "" : ", ") + std::string(table->isa);
+  if (!absent.empty()) GTEST_SKIP() << "this machine does not have " << absent;
+}
+
 std::vector<float> product(Backend& backend, const Weight& weight, const std::vector<float>& x, uint32_t rows) {
   std::vector<float> out(size_t{rows} * weight.rows);
   backend.matmul(weight, view(x, rows), view(out, rows), {});

@@ -171,7 +171,7 @@ Result<Value> file_size(Interpreter& run, const Value& subject, const Bound& arg
   const bool binary_units = arguments.truthy_or(0, false);
   const double base = binary_units ? 1024 : 1000, bytes = value.number();
   if (bytes == 1) return Value::literal("1 Byte");
-  if (bytes < base) return Value::literal(fmt::format("{} Bytes", static_cast<int64_t>(bytes)));
+  if (bytes < base) return Value::literal(fmt::format("{:.0f} Bytes", bytes));
   constexpr std::string_view kPrefixes = "kMGTPEZY";
   double unit = base;
   size_t i = 0;

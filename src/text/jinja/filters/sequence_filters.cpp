@@ -21,7 +21,8 @@ Value generator_of(std::vector<Value> items) {
       extent);
 }
 
-Result<Value> length(Interpreter&, const Value& subject, const Bound&) {
+Result<Value> length(Interpreter& run, const Value& subject, const Bound&) {
+  if (subject.is_string()) HEARTH_TRY_VOID(run.spend(subject.bytes().size() / 16));  // characters are counted
   const auto size = subject.length();
   if (!size) return refuse("a value of type {} has no length", subject.type_name());
   return Value(static_cast<int64_t>(*size));

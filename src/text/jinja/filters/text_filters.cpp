@@ -105,7 +105,7 @@ Result<Value> format(Interpreter& run, const Value& subject, Arguments arguments
   if (arguments.named.empty())
     return format_percent(run, as_string(subject), Value::tuple(std::move(arguments.positional)));
   std::vector<DictBody::Entry> entries;
-  for (auto& [name, value] : arguments.named) entries.emplace_back(Value::literal(name), std::move(value));
+  for (auto& [name, value] : arguments.named) entries.emplace_back(Value(Traced::input(name)), std::move(value));  // perhaps by **
   return format_percent(run, as_string(subject), Value::dict(std::move(entries)));
 }
 

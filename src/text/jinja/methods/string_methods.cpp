@@ -236,6 +236,7 @@ constexpr Method kMethods[] = {
 std::span<const Method> string_methods() { return kMethods; }
 
 Result<Traced> justified(Interpreter& run, const Traced& text, int64_t width, char align, std::string_view fill) {
+  HEARTH_TRY_VOID(run.spend(text.size() / 16));
   const auto length = static_cast<int64_t>(count_characters(text.bytes()));
   if (width <= length) return text;
   const auto missing = static_cast<uint64_t>(width - length);
@@ -255,6 +256,7 @@ Result<Traced> justified(Interpreter& run, const Traced& text, int64_t width, ch
 Result<Traced> replaced(Interpreter& run, const Traced& text, std::string_view old_bytes, const Traced& replacement,
                         int64_t limit) {
   const std::string_view bytes = text.bytes();
+  HEARTH_TRY_VOID(run.spend(bytes.size() / 16));
   const std::vector<size_t> offsets = old_bytes.empty() ? character_offsets(bytes) : std::vector<size_t>();
   Traced out;
   size_t at = 0;

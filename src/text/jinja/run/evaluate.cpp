@@ -198,7 +198,9 @@ Result<Value> Interpreter::call(const Value& callee, Arguments arguments) {
   if (callee.is_undefined()) return refuse(callee.undefined_reason());
   if (!callee.is_object()) return refuse("a value of type {} is not callable", callee.type_name());
   const std::shared_ptr<Object> alive = callee.object_ref();
-  return alive->call(*this, std::move(arguments));
+  HEARTH_TRY(value, alive->call(*this, std::move(arguments)));
+  if (value.is_string()) HEARTH_TRY_VOID(spend(value.bytes().size() / 8));
+  return value;
 }
 
 Result<Value> Interpreter::attribute(const Value& object, std::string_view name) {
@@ -223,6 +225,7 @@ Result<Value> Interpreter::item(const Value& object, const Value& key) {
   if (object.is_dict() && key.is_hashable()) {
     if (const Value* found = object.dict().find(key)) return *found;
   } else if (key.is_integral()) {
+    if (object.is_string()) HEARTH_TRY_VOID(spend(object.bytes().size() / 16));  // characters are counted
     if (const auto found = indexed(object, key.integer())) return *found;
   }
   if (object.is_object()) {

@@ -38,7 +38,7 @@ Result<std::vector<DictBody::Entry>> entries_of(Interpreter& run, Arguments argu
       }
     }
   }
-  for (auto& [name, value] : arguments.named) entries.emplace_back(Value::literal(name), std::move(value));
+  for (auto& [name, value] : arguments.named) entries.emplace_back(Value(Traced::input(name)), std::move(value));  // perhaps by **
   return entries;
 }
 
@@ -73,13 +73,18 @@ Result<Value> raise_exception(Interpreter&, const Value&, Arguments arguments) {
   return refuse(to_text(bound[0]).bytes());
 }
 
-// Local time, as the reference has it. Python hands the format to the C library after filling in %f itself.
+// Local time, as the reference has it. Python hands the format to the C library after filling in %f, %z and %Z itself, the latter two
+// with nothing, for its time knows of no zone.
 Result<Value> strftime_now(Interpreter& run, const Value&, Arguments arguments) {
   HEARTH_TRY(bound, bind("strftime_now", {{"format"}, 1}, std::move(arguments)));
   HEARTH_TRY(format, bound.text_or(0, ""));
   std::string pattern = format.bytes();
-  for (size_t at = 0; (at = pattern.find('%', at)) != std::string::npos; at += 2)
-    if (pattern.substr(at, 2) == "%f") pattern.replace(at, 2, "000000");
+  for (size_t at = 0; (at = pattern.find('%', at)) != std::string::npos;) {
+    const std::string directive = pattern.substr(at, 2);
+    if (directive == "%f") pattern.replace(at, 2, "000000");
+    else if (directive == "%z" || directive == "%Z") pattern.erase(at, 2);
+    else at += 2;
+  }
   constexpr size_t kMaxFormat = 1000;
   if (pattern.size() > kMaxFormat || pattern.find('\0') != std::string::npos)
     return refuse("strftime_now() got an unusable format");

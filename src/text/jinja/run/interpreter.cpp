@@ -308,7 +308,7 @@ Result<void> Interpreter::bind_parameters(const Function& function, std::string_
     slots[*function.caller] = take_named("caller").value_or(Value::undefined("no caller defined: use {% call %}"));
   if (function.kwargs) {
     std::vector<DictBody::Entry> rest;
-    for (auto& [key, value] : arguments.named) rest.emplace_back(Value::literal(key), std::move(value));
+    for (auto& [key, value] : arguments.named) rest.emplace_back(Value(Traced::input(key)), std::move(value));  // perhaps by **
     slots[*function.kwargs] = Value::dict(std::move(rest));
   } else if (!arguments.named.empty()) {
     return refuse("the macro '{}' takes no argument '{}'", name, arguments.named[0].first);

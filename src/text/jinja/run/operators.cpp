@@ -125,7 +125,7 @@ Result<Value> repeat_value(Interpreter& run, const Value& what, int64_t times) {
   const auto count = static_cast<uint64_t>(std::max<int64_t>(times, 0));
   const uint64_t size = what.is_string() ? what.bytes().size() : what.items().size();
   uint64_t total = 0;
-  if (__builtin_mul_overflow(count, size, &total) || total > kMaxTextBytes)
+  if (__builtin_mul_overflow(count, size, &total) || total > (what.is_string() ? kMaxTextBytes : kMaxValueWeight))
     return refuse("repeating a value {} times makes it too large", count);
   HEARTH_TRY_VOID(what.is_string() ? run.spend_on_text(total) : run.spend(total));
   if (what.is_string()) {

@@ -114,7 +114,7 @@ class JsonWriter {
   }
 
   static Result<void> sort(std::vector<const DictBody::Entry*>& entries) {
-    for (const auto* entry : entries) HEARTH_TRY_VOID(less(entries[0]->first, entry->first));
+    for (size_t i = 1; i < entries.size(); ++i) HEARTH_TRY_VOID(less(entries[0]->first, entries[i]->first));
     std::stable_sort(entries.begin(), entries.end(),
                      [](const auto* a, const auto* b) { return compare_keys(a->first, b->first) < 0; });
     return {};

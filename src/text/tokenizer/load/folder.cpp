@@ -1,6 +1,4 @@
 // Finds the vocabulary file of a folder: the most complete description first.
-#include <algorithm>
-#include <filesystem>
 
 #include "base/file.h"
 #include "text/tokenizer/load/files.h"
@@ -25,15 +23,10 @@ Result<std::shared_ptr<const Tokenizer>> load_model_file(std::string_view bytes,
 
 // qwen.tiktoken, cl100k_base.tiktoken, tokenizer.model.v3, ...: by ending, the first by name.
 std::string find_by_ending(const std::string& folder) {
-  std::vector<std::string> found;
-  std::error_code ignored;
-  for (const auto& file : std::filesystem::directory_iterator(folder, ignored)) {
-    const std::string name = file.path().filename().string();
-    if (name.ends_with(".tiktoken") || name.ends_with(".model") || name.find(".model.v") != std::string::npos)
-      found.push_back(file.path().string());
-  }
-  std::ranges::sort(found);
-  return found.empty() ? "" : found[0];
+  const auto names = names_in(folder);
+  for (const std::string& name : names ? *names : std::vector<std::string>())
+    if (name.ends_with(".tiktoken") || name.ends_with(".model") || name.contains(".model.v")) return folder + "/" + name;
+  return "";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 
+#include "base/utf8.h"
 #include "text/tokenizer/load/files.h"
 #include "text/tokenizer/models/bpe.h"
 #include "text/tokenizer/models/unigram.h"
@@ -203,10 +204,12 @@ Result<std::shared_ptr<const Tokenizer>> load_sentencepiece(std::string_view byt
                                      .escape_spaces = spec.escape_spaces,
                                      .space_is_suffix = spec.space_is_suffix};
   for (TokenId id = 0; vocabulary.has(id); ++id) {
-    if (vocabulary.kind(id) == TokenKind::kUserDefined) normalizer.user_defined.emplace_back(vocabulary.text(id));
-    const bool listed =
-        std::ranges::any_of(config.added, [&](const AddedToken& t) { return t.text == vocabulary.text(id); });
-    if (vocabulary.kind(id) == TokenKind::kControl && !listed)
+    if (vocabulary.kind(id) == TokenKind::kUserDefined && utf8::is_valid(vocabulary.text(id)))
+      normalizer.user_defined.emplace_back(vocabulary.text(id));
+    const auto is_listed = [&] {
+      return std::ranges::any_of(config.added, [&](const AddedToken& t) { return t.text == vocabulary.text(id); });
+    };
+    if (vocabulary.kind(id) == TokenKind::kControl && !is_listed())
       parts.added.push_back({.id = id, .text = std::string(vocabulary.text(id)), .control = true});
   }
   std::ranges::sort(normalizer.user_defined, std::greater<>{}, &std::string::size);

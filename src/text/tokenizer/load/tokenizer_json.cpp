@@ -66,6 +66,7 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer_json(std::string_view te
   HEARTH_TRY_VOID(read_pre_tokenizer(section(file, "pre_tokenizer"), parts.pre_tokenizer, facts));
   HEARTH_TRY_VOID(read_decoder(section(file, "decoder"), parts.decoder));
   HEARTH_TRY_VOID(read_post_processor(section(file, "post_processor"), *parts.vocabulary, parts.prefix, parts.suffix));
+  if (facts.byte_level && model.text_or("type", "BPE") != "BPE") parts.pre_tokenizer.add(SpellInBytes{});  // BPE alone takes bytes
   HEARTH_TRY(made, read_model(model, *parts.vocabulary, facts));
   parts.model = std::move(made);
   parts.split_name = facts.split_name;

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/utf8.h"
 #include "text/unicode/char_class.h"
 
 namespace hearth::text {
@@ -15,6 +16,8 @@ bool has_leaf(uint32_t unit) { return (unit >> 8 & 1) != 0; }
 uint32_t label(uint32_t unit) { return unit & (uint32_t{1} << 31 | 0xFF); }
 uint32_t offset(uint32_t unit) { return (unit >> 10) << ((unit & uint32_t{1} << 9) >> 6); }
 uint32_t value(uint32_t unit) { return unit & 0x7FFFFFFF; }
+
+bool is_inside_character(char c) { return (c & 0xC0) == 0x80; }
 
 }  // namespace
 
@@ -32,11 +35,13 @@ Result<std::shared_ptr<const PrecompiledMap>> PrecompiledMap::parse(std::string_
   map->replacements_ = bytes.substr(4 + trie_bytes);
   if (map->replacements_.empty() || map->replacements_.back() != '\0')
     return fail(ErrorCode::kBadFile, "the replacements of precompiled_charsmap do not end with a zero byte");
+  if (!utf8::is_valid(map->replacements_))
+    return fail(ErrorCode::kBadFile, "the replacements of precompiled_charsmap are no UTF-8");
   return map;
 }
 
 std::optional<std::string_view> PrecompiledMap::replacement(uint32_t at) const {
-  if (at >= replacements_.size()) return {};
+  if (at >= replacements_.size() || is_inside_character(replacements_[at])) return {};
   return std::string_view(replacements_.data() + at);  // the last byte is zero
 }
 
@@ -50,6 +55,7 @@ std::optional<PrecompiledMap::Hit> PrecompiledMap::longest_prefix(std::string_vi
     const uint32_t unit = units_[node];
     node ^= offset(unit);
     if (!has_leaf(unit) || node >= units_.size()) continue;
+    if (i + 1 < text.size() && is_inside_character(text[i + 1])) continue;  // a map that lies: it would cut a character
     if (const auto found = replacement(value(units_[node]))) best = Hit{i + 1, *found};
   }
   return best;

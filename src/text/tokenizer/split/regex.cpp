@@ -190,8 +190,11 @@ Result<Regex> Regex::literal(std::string_view text) {
 
 std::optional<Regex::Match> Regex::find(std::string_view text, size_t from) const {
   thread_local const MatchSpace space;
-  const int count = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                PCRE2_NO_UTF_CHECK, space.match, space.settings);
+  const auto match = [&](uint32_t options) {
+    return pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, options, space.match, space.settings);
+  };
+  int count = match(PCRE2_NO_UTF_CHECK);
+  if (count == PCRE2_ERROR_JIT_STACKLIMIT) count = match(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
   if (count < 0) return {};  // no match; a text that exceeds the limits stays unsplit from here on
   const size_t* ends = pcre2_get_ovector_pointer(space.match);
   return Match{ends[0], ends[1]};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "base/random.h"
 #include "base/utf8.h"
 #include "text/tokenizer/split/pre_tokenizer.h"
@@ -95,6 +97,19 @@ TEST(Scanners, give_the_pieces_of_their_patterns) {
       ASSERT_EQ(pieces_of({scanner}, text), pieces_of({regex}, text)) << spelled << "\non: " << text;
     }
   }
+}
+
+TEST(Scanners, white_space_at_the_end_is_sought_once) {
+  const Regex regex = Regex::compile(R"(\s+$)").value();
+  Random random(18);
+  for (int i = 0; i < 2000; ++i) {
+    const std::string text = random_text(random);
+    ASSERT_EQ(pieces_of(*split_by(R"(\s+$)"), text), pieces_of({regex}, text)) << text;
+  }
+  const std::string hostile = std::string(300'000, ' ') + "1";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(pieces_of(*split_by(R"(\s+$)"), hostile).size(), 1u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));  // milliseconds; a square takes a minute
 }
 
 TEST(Scanners, white_space_is_unicodes) {

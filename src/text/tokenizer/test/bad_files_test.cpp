@@ -1,6 +1,7 @@
 // Malformed metadata and files end in an error that names the place, never in a crash.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/file.h"
@@ -73,13 +74,64 @@ TEST(BadGguf, a_hostile_character_map_reads_nothing_outside) {
     Metadata meta = small_vocabulary();
     meta.set("tokenizer.ggml.model", std::string("t5"));
     std::vector<int64_t> map = {32, 0, 0, 0};
-    for (int b = 0; b < 40; ++b) map.push_back(static_cast<int64_t>(random.below(256)));
+    for (int b = 0; b < 40; ++b) map.push_back(static_cast<int64_t>(random.below(b < 32 ? 256 : 128)));
     map.push_back(0);
     meta.set("tokenizer.ggml.precompiled_charsmap", std::move(map));
     const auto loaded = load_gguf_tokenizer(meta);
     ASSERT_TRUE(loaded) << loaded.error().text();
     (*loaded)->encode("abcdefghijklmnopqrstuvwxyz äöü 日本語 0123456789");
   }
+}
+
+TEST(BadGguf, a_token_that_is_no_text_cuts_no_character) {
+  for (const char* model : {"llama", "gpt2", "t5"}) {
+    Metadata meta = small_vocabulary();
+    meta.set("tokenizer.ggml.model", std::string(model));
+    meta.set("tokenizer.ggml.pre", std::string("gpt-2"));
+    meta.set("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+    meta.set("tokenizer.ggml.tokens", std::vector<std::string>{"<unk>", "<s>", "</s>", "a", "b", "ab", "\xC3"});
+    meta.set("tokenizer.ggml.scores", std::vector<double>{0, 0, 0, -1, -2, -3, -4});
+    meta.set("tokenizer.ggml.token_type", std::vector<int64_t>{2, 3, 3, 1, 1, 1, 4});
+    const auto loaded = load_gguf_tokenizer(meta);
+    ASSERT_TRUE(loaded) << loaded.error().text();
+    const auto ids = (*loaded)->encode("é ab ã");
+    EXPECT_EQ(std::ranges::find(ids, 6), ids.end()) << model;
+  }
+}
+
+// The map of "a": node 0 leads to the node of its label, whose leaf holds the place of what replaces it.
+TEST(BadGguf, a_character_map_gives_whole_characters) {
+  Metadata meta = small_vocabulary();
+  meta.set("tokenizer.ggml.model", std::string("t5"));
+  meta.set("tokenizer.ggml.precompiled_charsmap", std::vector<int64_t>{4, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0});
+  const auto loaded = load_gguf_tokenizer(meta);
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().text().find("no UTF-8"), std::string::npos) << loaded.error().text();
+}
+
+// As llama.cpp has it too: such a token in a template must be found, and one in a user's text must not.
+TEST(OddGguf, end_markers_are_control_tokens) {
+  for (const int64_t type : {1, 4}) {
+    Metadata meta = small_vocabulary();
+    meta.set("tokenizer.ggml.tokens", std::vector<std::string>{"<unk>", "<s>", "</s>", "a", "b", "<|im_end|>"});
+    meta.set("tokenizer.ggml.token_type", std::vector<int64_t>{2, 3, 3, 1, 1, type});
+    const auto loaded = load_gguf_tokenizer(meta);
+    ASSERT_TRUE(loaded) << loaded.error().text();
+    EXPECT_EQ((*loaded)->kind(5), TokenKind::kControl);
+    const auto& ends = (*loaded)->special().end_of_generation;
+    EXPECT_NE(std::ranges::find(ends, 5), ends.end());
+    EXPECT_EQ((*loaded)->encode("<|im_end|>", {.parse_special = true}), std::vector<TokenId>{5});
+    const auto plain = (*loaded)->encode("<|im_end|>", {.parse_special = false});
+    EXPECT_EQ(std::ranges::find(plain, 5), plain.end());
+  }
+}
+
+// Bytes reach the model as the byte alphabet spells them, whatever the model.
+TEST(OddJson, byte_level_before_words) {
+  const auto loaded = load_tokenizer_json(
+      R"({"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"WordLevel","vocab":{"Ġa":0,"<unk>":1},"unk_token":"<unk>"}})", {});
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ((*loaded)->encode("a"), std::vector<TokenId>{0});
 }
 
 TEST(BadJson, names_the_section) {
