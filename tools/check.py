@@ -66,7 +66,7 @@ def run_test(name, command, totals, verbose):
             ran = subprocess.run(command, env={**os.environ, "GTEST_OUTPUT": f"json:{report}"}, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True, errors="replace", timeout=HANGS_SECONDS)
         except subprocess.TimeoutExpired as hung:
-            ran = subprocess.CompletedProcess(command, -1, (hung.stdout or b"").decode(errors="replace") + "\nhangs\n")
+            ran = subprocess.CompletedProcess(command, -1, (hung.stdout or b"").decode(errors="replace") + f"\nkilled after {HANGS_SECONDS} s\n")
         seconds = time.monotonic() - start
         failures_before = len(totals.failed)
         summary = SUMMARY.findall(ran.stdout)

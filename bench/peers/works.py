@@ -63,13 +63,13 @@ def groups_of(path, args):
     if args.prompt[1:]:
         groups.append(Group("long prompts", prompt=tuple(args.prompt[1:])))
     if any(fnmatch.fnmatch(Path(path).name, pattern) for pattern in args.full):
-        if len(args.batch) > 1:
+        if tuple(args.batch) != (1,):
             groups.append(Group("batch", generate=tuple(args.generate), batch=tuple(args.batch)))
         if any(args.depth):
             groups += [Group(f"depth, {kv}", generate=tuple(min(n, 32) for n in args.generate), depth=tuple(d for d in args.depth if d), kv=kv)
                        for kv in ("f16", "q8_0")]
         groups += [Group(f"isa {isa}", prompt=tuple(args.prompt[:1]), generate=tuple(args.generate), isa=isa) for isa in args.isa]
-    return groups
+    return [group for group in groups if group.measures_loading or group.cases()]
 
 
 def estimate_seconds(path, group, turns):

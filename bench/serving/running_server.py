@@ -1,6 +1,7 @@
 """A server under measurement: started, watched through /proc, and stopped. Linux only, Python's standard library only."""
 import http.client
 import json
+import math
 import os
 import random
 import signal
@@ -146,4 +147,4 @@ class Load:
 
 def percentile(values, share):
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else float("nan")  # nearest rank

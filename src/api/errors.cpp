@@ -35,7 +35,7 @@ Response error_response(const Error& error) {
   Response response{.status = error_facts(error.code).http_status, .body = error_json(error).dump()};
   if (response.status == 429 || response.status == 503)
     response.headers.push_back({"Retry-After", fmt::format("{}", std::max(1u, error.retry_after_seconds))});
-  if (error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kDoesNotFit)
+  if (error.code == ErrorCode::kUnsupported)
     response.headers.push_back({"x-should-retry", "false"});  // official clients ask again after any other 5xx
   if (error.code == ErrorCode::kUnauthorized) response.headers.push_back({"WWW-Authenticate", "Bearer"});
   return response;

@@ -49,6 +49,8 @@ class Answer : public std::enable_shared_from_this<Answer> {
   Services& services() { return services_; }
   const std::string& model() const { return model_->name(); }
   Clock::time_point begin() const { return begin_; }
+  double seconds_before_submission() const { return std::chrono::duration<double>(submitted_ - begin_).count(); }
+  uint32_t choices() const { return choices_; }  // of a prompt
 
  private:
   void fail(const Error& error);
@@ -66,6 +68,8 @@ class Answer : public std::enable_shared_from_this<Answer> {
   bool is_over_ = false;  // nothing more is said to the client
   uint32_t open_;         // choices without an end
   const Clock::time_point begin_;
+  Clock::time_point submitted_;  // like choices_ set before any choice has begun
+  uint32_t choices_ = 1;
   std::vector<std::weak_ptr<service::Generation>> generations_;
 };
 
@@ -82,7 +86,8 @@ class Receiver final : public service::EventReceiver {
   void on_token(const service::TokenReport& token) override { answer_->on_token(choice_, token); }
   void on_delta(const service::Delta& delta) override { answer_->on_delta(choice_, delta); }
   void on_end(const Result<service::Outcome>& outcome) override {
-    answer_->services().metrics.finish(answer_->model(), outcome, seconds_since(answer_->begin()));
+    answer_->services().metrics.finish(answer_->model(), outcome, {answer_->seconds_before_submission(), seconds_since(answer_->begin())},
+                                       choice_ % answer_->choices() == 0);
     answer_->on_end(choice_, outcome);
   }
 
@@ -95,6 +100,8 @@ class Receiver final : public service::EventReceiver {
 void Answer::submit(const std::vector<Ask>& asks, uint32_t choices) {
   const std::lock_guard lock(mutex_);
   trace_->submitted(choices);
+  submitted_ = Clock::now();
+  choices_ = choices;
   uint32_t next = 0;
   for (const Ask& ask : asks) {
     std::vector<std::shared_ptr<service::EventReceiver>> receivers;
@@ -172,7 +179,7 @@ Result<void> start(const Protocol& protocol, Services& services, Call call, cons
                    Clock::time_point begin) {
   AnswerFacts facts{.id = request.id, .model = model->name(), .created = static_cast<int64_t>(std::time(nullptr)),
                     .asks = static_cast<uint32_t>(call.asks.size()), .choices = call.choices, .is_stream = call.is_stream,
-                    .wants_usage = call.wants_usage, .explains_miss = call.explains_miss};
+                    .wants_usage = call.wants_usage, .explains_miss = call.explains_miss && (services.has_keys || services.explains_misses)};
   std::vector<Answer::Ask> asks;
   for (const Call::Ask& ask : call.asks) {
     HEARTH_TRY(prompt, prepare(services, *model, ask, facts));

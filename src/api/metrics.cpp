@@ -55,24 +55,23 @@ void Metrics::gap(const std::string& model, double seconds) {
   models_[model].gap.observe(seconds);
 }
 
-void Metrics::finish(const std::string& model, const Result<service::Outcome>& outcome, double seconds) {
+void Metrics::finish(const std::string& model, const Result<service::Outcome>& outcome, const RequestTimes& times, bool is_first_choice) {
   const std::lock_guard lock(mutex_);
   Model& m = models_[model];
   if (!outcome) {
     ++m.failed;
     return;
   }
-  m.prompt_tokens += outcome->prompt_tokens;
-  m.cached_tokens += outcome->cached_tokens;
+  if (is_first_choice) m.prompt_tokens += outcome->prompt_tokens, m.cached_tokens += outcome->cached_tokens;
   m.generated_tokens += outcome->tokens.size();
   ++m.finished[std::string(openai_finish_reason(outcome->reason))];
-  m.whole.observe(seconds);
+  m.whole.observe(times.whole);
   if (outcome->tokens.empty()) return;
-  m.first_token.observe(outcome->first_token_seconds);
+  m.first_token.observe(times.before_submission + outcome->first_token_seconds);
   m.queue.observe(outcome->queue_seconds);
   m.prefill.observe(outcome->prompt_seconds);
   m.decode.observe(outcome->generate_seconds);
-  m.prompt_length.observe(outcome->prompt_tokens);
+  if (is_first_choice) m.prompt_length.observe(outcome->prompt_tokens);
   m.answer_length.observe(static_cast<double>(outcome->tokens.size()));
 }
 

@@ -29,10 +29,16 @@ class Histogram {
   double sum_ = 0;
 };
 
+// Seconds since a request's arrival: until its model was there and it was submitted, and until its end.
+struct RequestTimes {
+  double before_submission, whole;
+};
+
 class Metrics {
  public:
   void gap(const std::string& model, double seconds);  // between two tokens
-  void finish(const std::string& model, const Result<service::Outcome>& outcome, double seconds);  // since its arrival
+  // Of every choice; what a prompt is counts once, with the first.
+  void finish(const std::string& model, const Result<service::Outcome>& outcome, const RequestTimes& times, bool is_first_choice);
   void answered(int status);                           // any HTTP request
 
   std::string text(const std::vector<service::ModelStatus>& models, uint32_t page_tokens) const;

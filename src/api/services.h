@@ -21,6 +21,7 @@ struct Services {
   Overflow overflow = Overflow::kRefuse;
   bool normalizes_prompts = false;  // service/volatile_prefix.h
   bool explains_misses = false;     // in the log, with both texts
+  bool has_keys = false;            // clients are told apart, so that an answer may show what the last prompt of its key said
   std::atomic<bool> is_draining{false};
   Exporter* traces = nullptr;  // null: requests are not traced
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -119,10 +120,12 @@ Result<std::string> read_text_file(const std::string& path, uint64_t limit) {
   return out;
 }
 
-Result<void> write_file(const std::string& path, std::string_view content) {
-  const std::string part = path + ".part";
-  const Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+Result<void> write_file(const std::string& path, std::string_view content, Readers readers) {
+  constexpr std::string_view kEnding = ".part";
+  std::string part = path + ".XXXXXX" + std::string(kEnding);
+  const Descriptor file(::mkostemps(part.data(), static_cast<int>(kEnding.size()), O_CLOEXEC));  // for the owner alone
   if (file.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, reason());
+  if (readers == Readers::kAll) ::fchmod(file.get(), 0644);
   while (!content.empty()) {
     const ssize_t n = ::write(file.get(), content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;

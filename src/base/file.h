@@ -43,8 +43,10 @@ std::shared_ptr<ByteSource> static_source(std::string name, std::span<const std:
 // The whole file as text. Errors: kNotFound, kIo, kDoesNotFit above `limit` bytes.
 Result<std::string> read_text_file(const std::string& path, uint64_t limit = uint64_t{1} << 30);
 
-// Writes through a neighbouring file and renames, so that readers see the old content or the new. Errors: kCannotCreate.
-Result<void> write_file(const std::string& path, std::string_view content);
+// Writes through a new neighbouring file and renames, so that readers see the old content or the new, and what lies at the path, be it a
+// link, is replaced and not followed. What people said is their own: kOwner. Errors: kCannotCreate.
+enum class Readers : uint8_t { kAll, kOwner };
+Result<void> write_file(const std::string& path, std::string_view content, Readers readers = Readers::kAll);
 
 // The names in a folder, in order. Errors: kIo.
 Result<std::vector<std::string>> names_in(const std::string& folder);

@@ -114,7 +114,8 @@ Result<std::shared_ptr<const Checkpoint>> open(const std::string& path) {
   while (file.size() > 1 && file.ends_with('/')) file.pop_back();
   if (is_folder(file)) {
     auto only = only_gguf(file);
-    if (file_exists(file + "/config.json") && (holds_safetensors(file) || !only)) return open_huggingface(file, folder_siblings(file));
+    if (file_exists(file + "/config.json") && (holds_safetensors(file) || (!only && only.error().code == ErrorCode::kNotFound)))
+      return open_huggingface(file, folder_siblings(file));
     if (!only) return std::unexpected(only.error());
     file = *std::move(only);
   }

@@ -50,7 +50,7 @@ Result<void> check_request(const Request& request, uint32_t vocab, uint32_t cont
 
 Error memory_ran_out() { return {ErrorCode::kDoesNotFit, "memory ran out", {}}; }
 
-// Whoever finds no memory for what is told does without: of an end, the end of the sink itself tells.
+// False where the sink finds no memory. Of a lost on_finish() the sink's destruction tells, which follows.
 template <class Tell>
 bool is_told(Tell tell) {
   try {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 #include <optional>
+#include <vector>
 
 namespace hearth::service {
 
@@ -89,27 +89,28 @@ Result<void> Benchmark::fill_depth(const BenchmarkCase& of) {
   return {};
 }
 
-// From the step that begins the fresh tokens to the first token of the last sequence: what a user waits for.
+// From the step that begins the fresh tokens to the first token of the last sequence: what a user waits for. Depth that the cache did
+// not remember is not measured as far as it is read before; what is read later of the depth of others counts like fresh tokens.
 Result<double> Benchmark::prefill_rate(const BenchmarkCase& of) {
   HEARTH_TRY(watchers, submit(of, of.tokens, 1));
-  const uint64_t depth = uint64_t{of.depth} * of.batch, total = depth + uint64_t{of.tokens} * of.batch;
+  std::vector<uint32_t> before(watchers.size(), 0);
   double begin = seconds_now();
-  std::optional<uint64_t> read_before;
+  bool has_begun = false;
   while (std::ranges::any_of(watchers, [](const auto& w) { return !w->finish; })) {
     model_.engine().step();
-    uint64_t read = 0;
-    for (const auto& watcher : watchers) read += watcher->read;
-    if (read == 0 || read > depth) continue;
-    begin = seconds_now();  // depth that the cache did not remember is not measured
-    read_before = read;
+    has_begun = has_begun || std::ranges::any_of(watchers, [&](const auto& w) { return w->read > of.depth; });
+    if (has_begun || std::ranges::all_of(watchers, [](const auto& w) { return w->read == 0; })) continue;
+    begin = seconds_now();
+    std::ranges::transform(watchers, before.begin(), [](const auto& w) { return w->read; });
   }
   const double seconds = seconds_now() - begin;
-  uint64_t cached = 0;
-  for (const auto& watcher : watchers) {
-    if (watcher->finish->reason == engine::FinishReason::kError) return Failure(watcher->finish->error);
-    cached += watcher->finish->cached_tokens;
+  double tokens = 0;
+  for (size_t i = 0; i < watchers.size(); ++i) {
+    const engine::Finish& finish = *watchers[i]->finish;
+    if (finish.reason == engine::FinishReason::kError) return Failure(finish.error);
+    tokens += of.depth + of.tokens - std::max(before[i], finish.cached_tokens);
   }
-  return static_cast<double>(total - read_before.value_or(cached)) / seconds;
+  return tokens / seconds;
 }
 
 // Steps in which every sequence generates.

@@ -43,7 +43,7 @@ Result<void> save_conversation(const std::string& path, const Conversation& conv
     messages.push(std::move(json));
   }
   const Json json = Json::object({{"version", kVersion}, {"model", conversation.model}, {"messages", std::move(messages)}});
-  return write_file(path, json.dump(2) + "\n");
+  return write_file(path, json.dump(2) + "\n", Readers::kOwner);
 }
 
 Result<Conversation> load_conversation(const std::string& path) {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/cpu_info.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "service/ember.h"
 
@@ -234,7 +235,13 @@ void ModelLibrary::run() {
 }
 
 void ModelLibrary::load(Entry& entry) {
-  auto served = load_files(entry);
+  auto served = [&]() -> Result<std::unique_ptr<ServedModel>> {
+    try {
+      return load_files(entry);
+    } catch (const std::bad_alloc&) {
+      return fail(ErrorCode::kDoesNotFit, "memory ran out while '{}' was loaded", entry.name);
+    }
+  }();
   ModelLease announced;
   std::vector<Ready> waiting;
   std::vector<Result<ModelLease>> answers;

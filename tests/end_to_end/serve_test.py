@@ -148,6 +148,16 @@ class Generation(ServeCase):
         self.assertEqual(code, 0)
         self.assertEqual(log.count(f"leaves the last one of its key at token {miss['position']}"), 3)
 
+    def test_nobody_is_shown_what_others_said(self):
+        # Without keys all clients are one: only a server that was asked to explains. With keys each sees its own.
+        story = "Once upon a time, there was a little girl named Lily. She loved to play outside in the {}. One day, she saw a big dog."
+        body = {"max_tokens": 1, "temperature": 0, "explain_prefix_miss": True}
+        for flags, headers, is_told in (((), {}, False), (("--api-key", "k"), {"Authorization": "Bearer k"}, True)):
+            server = self.serve(stories(), *flags)
+            for place in ("park", "sun"):
+                answer = server.ask("/v1/completions", {**body, "prompt": story.format(place)}, headers)[2]
+            self.assertEqual("prefix_miss" in answer, is_told, answer)
+
     def test_what_agents_change_in_front_of_a_prompt(self):
         messages = lambda code: [{"role": "system", "content": f"x-anthropic-billing-header: cc_version=2.1.37.{code}; cch={code};\n" + "Be kind. " * 30},
                                  {"role": "user", "content": "hello"}]

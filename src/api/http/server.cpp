@@ -13,6 +13,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <new>
 #include <set>
 
 #include "api/http/connection.h"
@@ -49,7 +50,16 @@ class AsioServer final : public Server {
   void stop() override {
     asio::post(io_, [this] { drain(); });
   }
-  void work(std::function<void()> task) override { asio::post(workers_, std::move(task)); }
+  // A task without memory ends what it was about: its writer goes with it, and the connection is cut.
+  void work(std::function<void()> task) override {
+    asio::post(workers_, [task = std::move(task)] {
+      try {
+        task();
+      } catch (const std::bad_alloc&) {
+        log::warn("memory ran out in a request");
+      }
+    });
+  }
   void after(std::chrono::milliseconds delay, std::function<void()> task) override;
   std::string address() const override { return address_; }
   size_t connections() const override { return connections_.size(); }

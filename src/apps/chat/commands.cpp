@@ -123,6 +123,7 @@ struct ChatCommands {
     const std::vector<text::Message> before = s.messages_;
     if (!s.messages_.empty() && s.messages_.back().role == "assistant") s.messages_.pop_back();
     if (s.messages_.empty() || s.messages_.back().role != "user") {
+      s.messages_ = before;
       s.console_.print(s.console_.dim("there is no message to answer again") + "\n");
       return true;
     }

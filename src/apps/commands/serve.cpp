@@ -1,4 +1,7 @@
 // hearth serve: models over HTTP.
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cstdlib>
 
 #include "api/services.h"
@@ -20,7 +23,7 @@ struct ServeOptions {
   uint32_t port = 8080;
   std::string unix_socket, tls_certificate, tls_key;
   std::vector<std::string> keys, admin_keys, hosts, origins;
-  std::string key_file;
+  std::string key_file, admin_key_file;
   uint32_t drain_seconds = 30, keep_alive_seconds = 0;
   std::string models_dir, template_file;
   uint32_t parallel = 4, queue = 256;
@@ -46,6 +49,7 @@ void visit_options(options::OptionList& v, ServeOptions& o) {
   v("api-key", o.keys, "a key that clients must send; may be given several times", any().named("KEY"));
   v("api-key-file", o.key_file, "a file of such keys, one a line", any().named("FILE"));
   v("admin-key", o.admin_keys, "a key for the routes under /admin, which are off without one", any().named("KEY"));
+  v("admin-key-file", o.admin_key_file, "a file of such keys, one a line", any().named("FILE"));
   v("allow-host", o.hosts, "a name by which clients may call the server; may be given several times", any().named("NAME"));
   v("allow-origin", o.origins, "an origin whose web pages may ask; may be given several times", any().named("ORIGIN"));
   v.section("Serving");
@@ -87,6 +91,15 @@ Result<void> read_keys(const std::string& path, std::vector<std::string>& keys) 
   return {};
 }
 
+// Connections, caches and models take descriptors; the usual soft limit is no more than connections alone may be.
+void raise_descriptor_limit() {
+  constexpr rlim_t kEnough = 65536;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kEnough) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kEnough);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 class Serve final : public Command {
  public:
   void visit(options::OptionList& v) override { visit_options(v, options_); }
@@ -95,6 +108,7 @@ class Serve final : public Command {
     if (call.arguments.empty() && options_.models_dir.empty())
       return fail(ErrorCode::kUsage, "no model: name a file or folder, or give a folder of models with --models-dir");
     HEARTH_TRY(access, access_options());
+    raise_descriptor_limit();
     log::set_format(options_.log_format == "json" ? log::Format::kJson : log::Format::kText);
     HEARTH_TRY(library_options, library_options(call.options));
     api::Metrics metrics;
@@ -110,6 +124,7 @@ class Serve final : public Command {
       for (const auto& key : *keys)
         if (key.empty()) return fail(ErrorCode::kUsage, "a key must not be empty");
     if (!options_.key_file.empty()) HEARTH_TRY_VOID(read_keys(options_.key_file, options_.keys));
+    if (!options_.admin_key_file.empty()) HEARTH_TRY_VOID(read_keys(options_.admin_key_file, options_.admin_keys));
     const bool is_local = !options_.unix_socket.empty() || api::is_loopback(options_.host);
     if (!is_local && options_.keys.empty())
       return fail(ErrorCode::kUsage, "listening on {} lets others in: give an API key with --api-key or --api-key-file", options_.host);
@@ -185,6 +200,7 @@ class Serve final : public Command {
     api::Services services{.library = *library, .metrics = metrics, .server = server, .traces = traces};
     services.normalizes_prompts = options_.normalizes_prompts;
     services.explains_misses = options_.explains_misses;
+    services.has_keys = !options_.keys.empty();
     if (options_.overflow == "truncate-oldest-turns") services.overflow = api::Overflow::kTruncateOldestTurns;
     const api::Router router = make_router(access, services);
     library->on_loaded = [&](const service::ServedModel& model) { announce(call.console, server, model); };

@@ -59,11 +59,11 @@ class Tokenize final : public Command {
   }
 
   Result<void> run(const Invocation& call) override {
+    if (decode_ && (chat_ || ids_)) return fail(ErrorCode::kUsage, "--decode prints text: --chat and --ids do not go with it");
+    if (chat_ && special_) return fail(ErrorCode::kUsage, "--special is about a plain text: --chat recognises the template's own control tokens");
     HEARTH_TRY(files, service::ModelFiles::open(call.arguments[0]));
     HEARTH_TRY(tokenizer, files.tokenizer());
     HEARTH_TRY(input, read_input(call));
-    if (decode_ && (chat_ || ids_)) return fail(ErrorCode::kUsage, "--decode prints text: --chat and --ids do not go with it");
-    if (chat_ && special_) return fail(ErrorCode::kUsage, "--special is about a plain text: --chat recognises the template's own control tokens");
     if (decode_) return print_text(call, *tokenizer, input);
     std::vector<TokenId> tokens;
     if (chat_) {

@@ -1,10 +1,8 @@
 #include "checkpoint/gguf/gguf.h"
 
-#include <algorithm>
 #include <limits>
 #include <unordered_set>
 
-#include "base/utf8.h"
 #include "checkpoint/extents.h"
 #include "checkpoint/gguf/cursor.h"
 

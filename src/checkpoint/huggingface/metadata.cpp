@@ -158,7 +158,8 @@ Result<void> add_chat_template(const HuggingfaceConfig& files, Metadata& meta) {
   if (const Json* value = present(files.tokenizer, "chat_template")) {
     if (value->is_string()) meta.set(kKey, value->as_string());
     if (value->is_array() && value->as_array().size() > kMostEntries)
-      return fail(ErrorCode::kBadFile, "tokenizer_config.json: chat_template has {} entries, at most {} are allowed", value->as_array().size(), kMostEntries);
+      return fail(ErrorCode::kBadFile, "tokenizer_config.json: chat_template has {} entries, at most {} are allowed",
+                  value->as_array().size(), kMostEntries);
     if (value->is_array())
       for (const Json& entry : value->as_array()) {
         const std::string name = entry.text_or("name", "default");
@@ -172,8 +173,9 @@ Result<void> add_chat_template(const HuggingfaceConfig& files, Metadata& meta) {
 }  // namespace
 
 Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files) {
-  if (files.config.as_object().size() > kMostEntries)
-    return fail(ErrorCode::kBadFile, "config.json has {} keys, at most {} are allowed", files.config.as_object().size(), kMostEntries);
+  for (const Json* object : {&files.config, files.config.find("text_config")})
+    if (object != nullptr && object->is_object() && object->as_object().size() > kMostEntries)
+      return fail(ErrorCode::kBadFile, "config.json has {} keys in one object, at most {} are allowed", object->as_object().size(), kMostEntries);
   const std::string class_name = class_name_of(files.config);
   const std::string model_type = files.config.text_or("model_type", "");
   if (class_name.empty() && model_type.empty())

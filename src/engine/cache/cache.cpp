@@ -215,7 +215,9 @@ uint32_t Cache::reach_of_path(std::span<const int32_t> prompt, uint32_t first, u
 // that the token after the path sees.
 Adoption Cache::adopt(std::span<const int32_t> prompt, uint32_t first, uint32_t end, const HasPage& gets_page, bool has_state) {
   Adoption adoption;
-  const uint32_t reach = reuses_prefixes_ ? reach_of_path(prompt, first, end, gets_page) : 0;
+  uint32_t reach = reuses_prefixes_ ? reach_of_path(prompt, first, end, gets_page) : 0;
+  for (uint32_t g = 0; g < groups_.size(); ++g)  // a window for which there is no room now is shorter at the beginning of a prompt
+    while (groups_[g].window != 0 && reach - first_seen_page(groups_[g], reach * page_tokens_) > allocators_[g].available()) --reach;
   const auto is_seen = [&](uint32_t index, uint32_t g) { return index >= first_seen_page(groups_[g], reach * page_tokens_); };
   const HasPage has_page = [&](uint32_t index, uint32_t g) { return is_seen(index, g) && gets_page(index, g); };
   std::vector<std::vector<uint32_t>> used(groups_.size());

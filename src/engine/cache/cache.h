@@ -2,8 +2,8 @@
 // The books of the KV cache: which sequence owns which pages, group by group, and which pages can be found again by the
 // tokens they were computed from. Page numbers only; page_pool.h has the memory.
 //
-// Only whole pages of prompt tokens are published. Pages with generated tokens were computed by other kernels than the
-// prompt they would be reused for, and the same prompt must give the same bits whether it was cached or not.
+// Only whole pages of prompt tokens are published: a device may compute generated tokens by other kernels (ops/step.h), and the
+// same prompt must give the same bits whether it was cached or not.
 //
 // A recurrent state has no pages: a snapshot of it at a page boundary is kept with the prefix that ends there, and a prefix
 // is of use only where there is one. Which boundaries get one is said by SnapshotStops.
@@ -103,7 +103,7 @@ class Cache {
   std::optional<uint32_t> add_snapshot(const SequencePages& owned);
   // Makes room for pages [first, end) of a prompt whose first pages are in the index, as far as there is room, and names those
   // to be filled before anybody else calls. `has_page(index, group)`: whether there is something to fill a page with.
-  // `has_state`: whether there is a state after page `end`.
+  // `has_state`: whether there is a state after page `end`. Under a window only pages are named that the token after the path sees.
   using HasPage = std::function<bool(uint32_t index, uint32_t group)>;
   Adoption adopt(std::span<const int32_t> prompt, uint32_t first, uint32_t end, const HasPage& has_page, bool has_state);
   void fork(const SequencePages& from, SequencePages& to);  // an empty sequence shares every page

@@ -203,6 +203,15 @@ TEST(Cache, AdoptsOfAWindowWhatTheNextTokenSees) {
   EXPECT_EQ(cache.used_pages(), 0u);
 }
 
+TEST(Cache, AdoptsLessWhereAWindowFindsNoRoom) {
+  const auto prompt = counting(81);
+  for (uint32_t pages = 1; pages <= 3; ++pages) {
+    Cache cache({.groups = {{.window = 8, .pages = pages, .most_per_sequence = 3}}, .page_tokens = 4});
+    cache.adopt(prompt, 0, 20, [](uint32_t, uint32_t) { return true; }, false);
+    EXPECT_EQ(found(cache, prompt), pages < 2 ? 4u : 80u) << pages;
+  }
+}
+
 TEST(Cache, SwapsOutAndInOrNotAtAll) {
   for (uint32_t swap_pages = 0; swap_pages <= 4; ++swap_pages)
     for (uint32_t past = 1; past <= 12; ++past) {

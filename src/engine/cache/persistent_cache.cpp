@@ -44,7 +44,7 @@ bool PersistentCache::offer(const EntryName& name, std::span<const int32_t> toke
   return true;
 }
 
-// Memory that runs out on these threads costs an entry, not the process.
+// Memory that runs out while an entry is written or looked up costs that entry, not the process.
 Result<void> PersistentCache::write(const Job& job) {
   try {
     return store_->write(job.name, job.file);
@@ -113,7 +113,8 @@ Result<Entry> PersistentCache::read(EntryKind kind, const Query& query, uint32_t
   uint64_t limit = 4096 + sizeof(int32_t) * shape_.page_tokens;
   for (const size_t bytes : shape.part_bytes) limit += bytes + sizeof(uint64_t);
   auto file = store_->read(name, limit);
-  if (!file && file.error().code == ErrorCode::kNotFound) return Failure(std::move(file).error());
+  const bool is_odd = !file && file.error().code == ErrorCode::kDoesNotFit;  // longer than any entry
+  if (!file && !is_odd) return Failure(std::move(file).error());  // not there, or not to be had now
   const auto tokens = std::span(query.tokens).subspan(size_t{page} * shape_.page_tokens, shape_.page_tokens);
   auto entry = file ? decode_entry(std::move(*file), name, tokens, shape) : Failure(std::move(file).error());
   if (entry) return entry;

@@ -152,7 +152,7 @@ Result<void> PersistentStore::write(const EntryName& name, std::string_view file
   if (file.size() > max_bytes_)
     return fail(ErrorCode::kDoesNotFit, "an entry of {} bytes does not fit into a prefix cache of {}", file.size(), max_bytes_);
   const std::string unfinished = path(fmt::format("{}{}-{}", kUnfinished, ::getpid(), counter++));
-  HEARTH_TRY_VOID(write_file(unfinished, file));  // synced before it gets its name
+  HEARTH_TRY_VOID(write_file(unfinished, file, Readers::kOwner));  // synced before it gets its name
   auto added = add(unfinished, name.text(), file.size());
   if (!added) ::unlink(unfinished.c_str());
   return added;

@@ -65,7 +65,8 @@ Result<Dims> read_dims(const ArchInput& input) {
     return fail(ErrorCode::kBadFile, "key {} is {}, it must be below 1", keys.name("attention.layer_norm_rms_epsilon"),
                 eps);
   if (!has_tensor("output.weight") && !input.meta.boolean_or("hearth.tie_word_embeddings", true))
-    return fail(ErrorCode::kBadFile, "there is no output head, and tie_word_embeddings says that the embedding is none: this is no model that writes text");
+    return fail(ErrorCode::kBadFile,
+                "there is no output head, and tie_word_embeddings says that the embedding is none: this is no model that writes text");
   Dims dims{.layers = layers,
             .width = width,
             .vocab = vocab,

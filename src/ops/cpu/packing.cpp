@@ -111,7 +111,7 @@ bool CpuPacking::take_kept(const PackEvents& events, ImageStore& kept) {
   pool_.parallel(image.piece_hashes.size(), [&](size_t i, unsigned worker) {  // touches every page as well
     if (hash_bytes(image.piece(i)) != image.piece_hashes[i]) whole.store(false);
     const uint64_t so_far = done.fetch_add(image.piece(i).size()) + image.piece(i).size();
-    if (worker == 0 && events.progress) events.progress(static_cast<uint64_t>(double(so_far) / double(image.bytes) * double(source)));
+    if (worker == 0 && events.progress) events.progress(static_cast<uint64_t>(static_cast<double>(so_far) / static_cast<double>(image.bytes) * static_cast<double>(source)));
   });
   if (whole) memory_->first = image.first;
   else kept.discard(manifest());

@@ -128,7 +128,8 @@ TEST(KvLayer, PagesHaveNoBytesToSpare) {
                {KvType::kQ8_0, KvType::kQ8_0, 16 * 2 * 3 * 34},     {KvType::kFp8E4m3, KvType::kFp8E4m3, 16 * 2 * 96},
                {KvType::kQ5_1, KvType::kQ4_0, 16 * 2 * (2 * 24 + 18)}, {KvType::kQ4_0, KvType::kF16, 16 * 2 * (2 * 18 + 64)}};
   for (const auto& c : cases) {
-    const KvLayer layer{.page_tokens = 16, .kv_heads = 2, .k_dim = 64, .v_dim = 32, .k_type = c.k, .v_type = c.v};
+    std::byte page[16 * 2 * 4 * 96];
+    const KvLayer layer{.first_page = page, .page_tokens = 16, .kv_heads = 2, .k_dim = 64, .v_dim = 32, .k_type = c.k, .v_type = c.v};
     EXPECT_EQ(layer.bytes_per_page(), c.bytes);
     EXPECT_EQ(static_cast<size_t>(layer.values(0, 2) - layer.keys(0, 0)), c.bytes);
   }

@@ -65,8 +65,8 @@ struct NVFP4 {
   }
   static const std::array<float, 256> kHalfScales;
 
-  // Tries the scales that let e2m1 reach from three quarters to twice the largest weight: eleven or twelve, and of groups below
-  // them the smallest scale.
+  // Tries the scales that let e2m1 reach from three quarters to twice the largest weight: eleven or twelve, or the
+  // smallest scale where all reach further.
   static void encode_group(const Samples& x, uint8_t& scale, uint8_t* nibbles) {
     const float largest = std::fabs(*std::ranges::max_element(x.values, {}, [](float v) { return std::fabs(v); }));
     constexpr double kNever = std::numeric_limits<double>::infinity();

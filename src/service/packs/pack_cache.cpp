@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <new>
 #include <vector>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/options/sources.h"

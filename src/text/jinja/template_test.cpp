@@ -122,11 +122,16 @@ TEST(JinjaHostile, BombsEndWithAnErrorInTime) {
       repeated("{% for x in y %}", 50000),
       repeated("{% macro m() %}", 50000),
       "{% set " + repeated("(", 50000) + " = 1 %}",
-      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s.replace('b', '') %}{% endif %}{% endfor %}",
-      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s | length %}{% endif %}{% endfor %}",
-      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s[-1] %}{% endif %}{% endfor %}",
-      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s.ljust(1) %}{% endif %}{% endfor %}",
-      "{% set s = 'a' * 100000000 %}{% for i in range(100000) %}{% if s.removeprefix('a') %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s.replace('b', '') %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s | length %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s[-1] %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s.ljust(1) %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s.removeprefix('a') %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s is lower %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s is sameas s %}{% endif %}{% endfor %}",
+      "{% set s = '1' * 10000 * 10000 %}{% for i in range(100000) %}{% if s | int %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s.startswith(s) %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 10000 %}{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l + [{}[s]] %}{% endfor %}",
   };
   for (const std::string& source : cases) {
     const auto begin = std::chrono::steady_clock::now();

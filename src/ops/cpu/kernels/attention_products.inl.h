@@ -43,7 +43,7 @@ static_assert(kWideBlock <= kAttentionBlock);
 // Tiles of a part's tokens in one KV type.
 struct PartTiles {
   const std::byte* of[kPartTiles];
-  const std::byte* next[kPartTiles];  // those of the next part, to be fetched ahead; or the same
+  const std::byte* next[kPartTiles];  // read next, to be fetched ahead: those of the next part, the values of these keys, or the same
   size_t row_bytes;                   // of one token, where values lie in rows
 };
 

@@ -14,8 +14,8 @@ HEARTH_ALWAYS_INLINE void store(float* p, F v, unsigned lanes) {
   else Simd::store_partial(p, v, lanes);
 }
 
-// One group of 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest. What is no finite number times 0 is none
-// either, and makes the scale none: so it does not get lost.
+// One group of 8-bit codes: scale = largest magnitude / 127, codes rounded to nearest. An infinity or NaN times 0 is NaN and makes the
+// scale NaN, so it does not get lost.
 HEARTH_ALWAYS_INLINE void quantize_group(const float* x, uint32_t inputs, uint32_t first, QuantizedStep& out) {
   F top = Simd::zero(), zeros = Simd::zero();
   for (uint32_t i = 0; i < inputs; i += 16) {

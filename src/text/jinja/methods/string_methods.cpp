@@ -75,7 +75,7 @@ Result<Part> part_of(const Value& self, const Bound& bound, size_t start_at) {
 template <bool at_end>
 Result<Value> begins(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind(at_end ? "endswith" : "startswith", {{"prefix", "start", "end"}, 1}, std::move(arguments)));
-  HEARTH_TRY_VOID(run.spend(bound.has(1) ? self.bytes().size() / 8 : 0));
+  HEARTH_TRY_VOID(run.spend(bound[0].extent().weight + (bound.has(1) ? self.bytes().size() / 8 : 0)));
   HEARTH_TRY(part, part_of(self, bound, 1));
   const std::vector<Value> wanted = bound[0].is_tuple() ? bound[0].items() : std::vector<Value>{bound[0]};
   for (const Value& text : wanted) {

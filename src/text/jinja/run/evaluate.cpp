@@ -222,6 +222,7 @@ Result<Value> Interpreter::attribute(const Value& object, std::string_view name)
 
 Result<Value> Interpreter::item(const Value& object, const Value& key) {
   if (object.is_undefined()) return refuse(object.undefined_reason());
+  if (key.is_string()) HEARTH_TRY_VOID(spend(key.bytes().size() / 16));
   if (object.is_dict() && key.is_hashable()) {
     if (const Value* found = object.dict().find(key)) return *found;
   } else if (key.is_integral()) {
@@ -235,8 +236,9 @@ Result<Value> Interpreter::item(const Value& object, const Value& key) {
   if (key.is_string()) {
     if (const auto method = find_method(object, key.bytes())) return *method;
   }
-  return Value::undefined(fmt::format("'{} object' has no element {}", object.type_name(),
-                                      key.is_list() || key.is_dict() ? key.type_name() : to_repr(key).bytes()));
+  constexpr uint64_t kShownWeight = 16;  // a longer key is told by its type
+  const bool is_short = !key.is_list() && !key.is_dict() && key.extent().weight <= kShownWeight;
+  return Value::undefined(fmt::format("'{} object' has no element {}", object.type_name(), is_short ? to_repr(key).bytes() : key.type_name()));
 }
 
 Result<IteratorPtr> Interpreter::iterate(const Value& value) {
@@ -267,6 +269,7 @@ Result<std::vector<Value>> Interpreter::collect(const Value& value) {
 Result<Value> Interpreter::apply_filter(std::string_view name, const Value& subject, Arguments arguments) {
   const Filter* filter = find_filter(name);
   if (filter == nullptr) return refuse("no filter is named '{}'", name);
+  if (subject.is_string()) HEARTH_TRY_VOID(spend(subject.bytes().size() / 16));
   HEARTH_TRY(value, filter->apply(*this, subject, std::move(arguments)));
   if (value.is_string()) HEARTH_TRY_VOID(spend(value.bytes().size() / 8));
   return value;
@@ -275,6 +278,7 @@ Result<Value> Interpreter::apply_filter(std::string_view name, const Value& subj
 Result<bool> Interpreter::apply_test(std::string_view name, const Value& subject, Arguments arguments) {
   const Predicate* predicate = find_predicate(name);
   if (predicate == nullptr) return refuse("no test is named '{}'", name);
+  HEARTH_TRY_VOID(spend(subject.extent().weight));
   return predicate->apply(*this, subject, std::move(arguments));
 }
 

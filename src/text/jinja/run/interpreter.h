@@ -13,7 +13,7 @@
 namespace hearth::text::jinja {
 
 struct Limits {
-  uint64_t work = 40'000'000;        // nodes evaluated, items visited, and one for every 8 bytes of text made
+  uint64_t work = 40'000'000;        // nodes evaluated, items visited, one for 8 bytes of text made or returned, 16 looked through
   uint32_t depth = 1000;             // nested evaluations: statements, expressions, macro calls
   size_t output = size_t{64} << 20;  // bytes
 };

@@ -118,9 +118,9 @@ Traced Range::repr() const {
 }
 
 Value Range::slice(int64_t begin, int64_t end, int64_t step, size_t length) const {
-  const auto wrapped = [](int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); };
-  const auto place = [&](int64_t i) { return static_cast<int64_t>(static_cast<uint64_t>(start_) + static_cast<uint64_t>(wrapped(i, step_))); };
-  return make_object<Range>(place(begin), place(end), wrapped(step_, step), length);  // one of one number may have any step
+  const uint64_t own_step = static_cast<uint64_t>(step_);  // without a sign: the step of a range of one number may wrap
+  const auto place = [&](int64_t i) { return static_cast<int64_t>(static_cast<uint64_t>(start_) + static_cast<uint64_t>(i) * own_step); };
+  return make_object<Range>(place(begin), place(end), static_cast<int64_t>(own_step * static_cast<uint64_t>(step)), length);
 }
 
 std::string_view DictView::type_name() const {

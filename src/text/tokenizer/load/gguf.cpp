@@ -96,7 +96,7 @@ class GgufLoader {
     for (size_t i = 0; i < texts.size(); ++i) {
       HEARTH_TRY(kind, types.empty() ? Result<TokenKind>(TokenKind::kNormal) : kind_of(types[i], i));
       if ((kind == TokenKind::kNormal || kind == TokenKind::kUserDefined) && is_end_marker(texts[i])) {
-        log::warn("token '{}' ends a turn, yet the file has it as plain text: it is taken for a control token", texts[i]);
+        log::warn("token '{}' ends a generation, yet the file has it as no control token: it is taken for one", texts[i]);
         kind = TokenKind::kControl;
       }
       out.add(texts[i], kind, scores.empty() ? 0.0f : static_cast<float>(scores[i]));

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "text/unicode/char_class.h"
 
 namespace hearth::text {
@@ -170,7 +171,9 @@ static Result<pcre2_code*> compiled(std::string_view pattern, std::string_view s
   if (code == nullptr) {
     unsigned char sentence[160];
     pcre2_get_error_message(error, sentence, sizeof sentence);
-    return fail(ErrorCode::kBadFile, "the pattern '{}{}' does not compile: {}", shown.substr(0, 200), shown.size() > 200 ? "…" : "",
+    std::string_view head = shown.substr(0, 200);
+    head.remove_suffix(utf8::incomplete_tail(head));
+    return fail(ErrorCode::kBadFile, "the pattern '{}{}' does not compile: {}", head, head.size() < shown.size() ? "…" : "",
                 reinterpret_cast<const char*>(sentence));
   }
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the interpreter matches
