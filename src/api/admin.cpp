@@ -1,5 +1,6 @@
 // Loading and unloading by hand, behind a key of its own: GET /admin/models, POST /admin/models/load and /unload {"model": ID}.
 #include "api/errors.h"
+#include "api/limits.h"
 #include "api/fields.h"
 #include "api/services.h"
 
@@ -16,7 +17,8 @@ Response models(const Request&, Services& services) {
 }
 
 Result<std::string> named_model(const Request& request, Services& services) {
-  auto body = Json::parse(request.body);
+  auto body = Json::parse(request.body, Limits().json_values);
+  if (!body && body.error().code == ErrorCode::kTooLarge) return Failure(body.error());
   if (!body) return fail(ErrorCode::kInvalidArgument, "the body is no JSON: {}", body.error().text());
   Fields fields(*body);
   const auto name = fields.text("model");

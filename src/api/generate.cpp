@@ -6,6 +6,7 @@
 #include "api/errors.h"
 #include "api/http/access.h"
 #include "api/http/sse.h"
+#include "api/limits.h"
 #include "api/traces/request_trace.h"
 #include "base/log.h"
 #include "service/overflow.h"
@@ -198,7 +199,8 @@ bool is_chat(const Call& call) {
 
 Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& services, const Request& request,
                                            RequestTrace& trace) {
-  auto body = Json::parse(request.body);
+  auto body = Json::parse(request.body, Limits().json_values);
+  if (!body && body.error().code == ErrorCode::kTooLarge) return Failure(body.error());
   if (!body) return fail(ErrorCode::kInvalidArgument, "the body is no JSON: {}", body.error().text());
   if (body->has("model") && !body->find("model")->is_string() && !body->find("model")->is_null())
     return Failure(Error{ErrorCode::kInvalidArgument, fmt::format("model is {}; it must be a string", body->find("model")->type_name()), "model"});

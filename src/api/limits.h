@@ -11,6 +11,7 @@ struct Limits {
   // Bytes of one request.
   size_t header_bytes = 16 << 10;          // request line and headers
   size_t body_bytes = size_t{32} << 20;
+  size_t json_values = size_t{2} << 20;    // of a body: as many token ids, and some hundred MB in memory
   // Fields of one request.
   uint32_t choices = 64;                   // n times prompts
   uint32_t prompts = 64;

@@ -24,9 +24,13 @@ Failure bad(const char* at, const char* begin, std::string_view why) {
 // large for 64 bits (Hugging Face writes 1e30 as an integer) become doubles instead of errors.
 class TreeBuilder {
  public:
+  explicit TreeBuilder(size_t most_values) : values_left(most_values) {}
+
   template <class Value>
   sj::error_code build(Value& value, Json& out, size_t depth) {
     if (depth > Json::kMaxDepth) return sj::DEPTH_ERROR;
+    if (values_left == 0) return is_too_large = true, sj::CAPACITY;
+    --values_left;
     sj::ondemand::json_type type;
     if (auto e = value.type().get(type)) return e;
     switch (type) {
@@ -55,6 +59,8 @@ class TreeBuilder {
   }
 
   std::string duplicate;  // set when a key stood twice
+  bool is_too_large = false;
+  size_t values_left;
 
  private:
   template <class Value>
@@ -226,7 +232,7 @@ Failure wrong_type(std::string_view key, const Json* found, std::string_view wan
 
 }  // namespace
 
-Result<Json> Json::parse(std::string_view text) {
+Result<Json> Json::parse(std::string_view text, size_t most_values) {
   const sj::padded_string padded(text);
   sj::ondemand::parser parser;
   sj::ondemand::document document;
@@ -234,10 +240,11 @@ Result<Json> Json::parse(std::string_view text) {
   if (parser.allocate(padded.size(), kMaxDepth + 2)) return fail(ErrorCode::kBadFile, "JSON of {} bytes is too large", text.size());
   if (auto e = parser.iterate(padded).get(document)) return bad(begin, begin, sj::error_message(e));
   Json out;
-  TreeBuilder builder;
+  TreeBuilder builder(most_values);
   const sj::error_code error = builder.build(document, out, 0);
   const char* where = begin;
   if (error) {
+    if (builder.is_too_large) return fail(ErrorCode::kTooLarge, "JSON of more than {} values", most_values);
     if (!builder.duplicate.empty()) return fail(ErrorCode::kBadFile, "invalid JSON: the key '{}' stands twice", builder.duplicate);
     [[maybe_unused]] auto ignored = document.current_location().get(where);
     return bad(where, begin, sj::error_message(error));

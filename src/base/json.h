@@ -37,8 +37,9 @@ class Json {
   static Json object(std::initializer_list<Member> members = {}) { return Json(Object(members)); }
   static Json array() { return Json(Array{}); }
 
-  // Errors: kBadFile with the byte offset and what was expected.
-  static Result<Json> parse(std::string_view text);
+  // Errors: kBadFile with the byte offset and what was expected, kTooLarge for more values than that: each takes many times the bytes
+  // that it may have in the text.
+  static Result<Json> parse(std::string_view text, size_t most_values = SIZE_MAX);
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }

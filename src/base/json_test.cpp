@@ -26,6 +26,13 @@ TEST(Json, RefusesDuplicateKeysAndDepth) {
   EXPECT_TRUE(Json::parse(std::string(100, '[') + std::string(100, ']')));
 }
 
+TEST(Json, BoundsTheNumberOfValues) {
+  EXPECT_TRUE(Json::parse("[1, {\"a\": 2}]", 4));
+  const auto refused = Json::parse("[1, {\"a\": 2}]", 3);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooLarge);
+}
+
 TEST(Json, NamesTheMissingKey) {
   const Json json = *Json::parse(R"({"n": "text"})");
   EXPECT_EQ(json.integer("n").error().message, "'n' is a string; it must be an integer");

@@ -36,8 +36,8 @@ std::string request_id(const Request& request) {
 }  // namespace
 
 Connection::Connection(asio::any_io_executor executor, std::unique_ptr<Stream> stream, const ServerOptions& options,
-                       const Handler& handler)
-    : executor_(executor), stream_(std::move(stream)), options_(options), limits_(options.limits), handler_(handler),
+                       const Handler& handler, const Admission& admits)
+    : executor_(executor), stream_(std::move(stream)), options_(options), limits_(options.limits), handler_(handler), admits_(admits),
       parser_(limits_.header_bytes, limits_.body_bytes), deadline_(executor), news_(executor), room_(executor) {}
 
 void Connection::expire_in(Milliseconds time) {
@@ -145,6 +145,9 @@ awaitable<Result<std::optional<Request>>> Connection::next_request() {
     if (parser_.is_done()) break;
     if (parser_.has_header() && !is_in_body) {
       is_in_body = true;
+      const auto head = parser_.head();
+      if (!head) co_return Failure(head.error());
+      if (const auto admitted = admits_(*head); !admitted) co_return Failure(admitted.error());
       if (parser_.expects_continue() && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return std::optional<Request>();
       expire_in(limits_.body_time);
     }

@@ -16,7 +16,8 @@ namespace hearth::api {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::any_io_executor executor, std::unique_ptr<Stream> stream, const ServerOptions& options, const Handler& handler);
+  Connection(boost::asio::any_io_executor executor, std::unique_ptr<Stream> stream, const ServerOptions& options, const Handler& handler,
+             const Admission& admits);
 
   boost::asio::awaitable<void> run();  // to the connection's end
 
@@ -45,6 +46,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ServerOptions& options_;
   const Limits& limits_;
   const Handler& handler_;
+  const Admission& admits_;
   RequestParser parser_;
   boost::asio::steady_timer deadline_, news_, room_;
   std::string input_;                  // read and not yet parsed

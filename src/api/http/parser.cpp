@@ -68,7 +68,7 @@ Result<std::string> decoded_path(std::string_view path) {
 
 }  // namespace
 
-Result<Request> RequestParser::take() {
+Result<Request> RequestParser::head() const {
   const auto& message = parser_->beast.get();
   Request request;
   request.method = std::string_view(message.method_string().data(), message.method_string().size());
@@ -91,6 +91,11 @@ Result<Request> RequestParser::take() {
   }
   HEARTH_TRY(path, decoded_path(target));
   request.path = std::move(path);
+  return request;
+}
+
+Result<Request> RequestParser::take() {
+  HEARTH_TRY(request, head());
   request.body = std::move(parser_->beast.get().body());
   parser_ = std::make_unique<Parser>(header_bytes_, body_bytes_);
   return request;

@@ -23,9 +23,10 @@ class RequestParser {
   bool is_done() const;
   bool expects_continue() const;  // the client waits for "100 Continue" before it sends the body
 
-  // The request, once done; the parser is then ready for the next. Its id is not set. Errors: kInvalidArgument for a
-  // target that is no path or a missing or doubled Host.
-  Result<Request> take();
+  // The request without its body, once the header is there. Its id is not set. Errors: kInvalidArgument for a target that is no path
+  // or a missing or doubled Host.
+  Result<Request> head() const;
+  Result<Request> take();  // whole, once done; the parser is then ready for the next
 
  private:
   struct Parser;

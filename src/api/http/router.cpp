@@ -43,6 +43,11 @@ Result<void> Router::admit(const Request& request) const {
   return is_known && is_open ? Result<void>() : access_.check_key(request);
 }
 
+Result<void> Router::admits(const Request& head) const {
+  HEARTH_TRY_VOID(access_.check_place(head));
+  return admit(head);
+}
+
 void Router::handle(std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) const {
   const auto place = access_.check_place(*request);
   if (!place) return writer->send(error_response(place.error()));

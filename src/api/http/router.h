@@ -23,6 +23,8 @@ class Router {
  public:
   Router(const AccessOptions& access, std::vector<Route> routes) : access_(access), routes_(std::move(routes)) {}
 
+  // Whether a request comes from where it may, with a key that its path wants. Errors: kForbidden, kUnauthorized.
+  Result<void> admits(const Request& head) const;
   void handle(std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) const;
   std::span<const Route> routes() const { return routes_; }
 

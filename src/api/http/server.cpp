@@ -46,7 +46,7 @@ class AsioServer final : public Server {
     return options_.unix_socket.empty() ? open_tcp() : open_local();
   }
 
-  void run(Handler handler, std::function<void()> draining) override;
+  void run(Handler handler, Admission admits, std::function<void()> draining) override;
   void stop() override {
     asio::post(io_, [this] { drain(); });
   }
@@ -86,6 +86,7 @@ class AsioServer final : public Server {
   std::string address_;
   bool is_bound_locally_ = false, is_draining_ = false;
   Handler handler_;
+  Admission admits_;
   std::function<void()> draining_;
   std::set<std::shared_ptr<Connection>> connections_;
 };
@@ -179,7 +180,7 @@ void AsioServer::start(Socket socket) {
   }
   if (tcp_.is_open()) socket.set_option(tcp::no_delay(true), ignored);
   auto stream = tls_ ? make_tls_stream(std::move(socket), *tls_) : make_plain_stream(std::move(socket));
-  auto connection = std::make_shared<Connection>(io_.get_executor(), std::move(stream), options_, handler_);
+  auto connection = std::make_shared<Connection>(io_.get_executor(), std::move(stream), options_, handler_, admits_);
   connections_.insert(connection);
   asio::co_spawn(io_, [connection] { return connection->run(); }, [this, connection](std::exception_ptr thrown) {
     if (thrown) log::warn("a connection failed: it is closed");
@@ -217,8 +218,9 @@ void AsioServer::cut() {
   for (const auto& connection : std::set(connections_)) connection->cut();
 }
 
-void AsioServer::run(Handler handler, std::function<void()> draining) {
+void AsioServer::run(Handler handler, Admission admits, std::function<void()> draining) {
   handler_ = std::move(handler);
+  admits_ = std::move(admits);
   draining_ = std::move(draining);
   signals_.add(SIGTERM);
   signals_.add(SIGINT);

@@ -26,6 +26,8 @@ struct ServerOptions {
   Limits limits;
 };
 
+using Admission = std::function<Result<void>(const Request& head)>;  // of a request without its body
+
 class Server {
  public:
   // Binds and listens; nothing is accepted before run(). Errors: kInvalidArgument for a name or a certificate that cannot be
@@ -34,8 +36,9 @@ class Server {
   virtual ~Server() = default;
 
   // Serves until SIGTERM, SIGINT or stop(), and then until what runs has ended or drain_time is over; a second signal cuts.
-  // `draining` is called when it begins. Every request is answered exactly once, whatever the handler does with its writer.
-  virtual void run(Handler handler, std::function<void()> draining) = 0;
+  // `draining` is called when it begins. Every request is answered exactly once, whatever the handler does with its writer. `admits` is
+  // asked, on the server's thread, before a body is waited for that has not come with its header: who is refused sends none.
+  virtual void run(Handler handler, Admission admits, std::function<void()> draining) = 0;
   virtual void stop() = 0;                             // from any thread
 
   virtual void work(std::function<void()> task) = 0;   // on a worker thread, from any thread

@@ -2,6 +2,7 @@
 #include "api/http/server.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -91,11 +92,12 @@ class Serving : public ::testing::Test {
     server_ = std::move(*server);
     const std::string address = server_->address();
     if (options_.unix_socket.empty()) port_ = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
-    thread_ = std::thread([this, handler] { server_->run(handler, [] {}); });
+    thread_ = std::thread([this, handler] { server_->run(handler, admits_, [] {}); });
   }
   void echo() {
     start([](auto request, auto writer) { writer->send({.body = request->path + request->body, .content_type = "text/plain"}); });
   }
+  Admission admits_ = [](const Request&) { return Result<void>(); };
   void TearDown() override {
     if (server_ != nullptr) server_->stop();
     if (thread_.joinable()) thread_.join();
@@ -187,6 +189,23 @@ TEST_F(Serving, ABodyThatWasAskedForMustCome) {
   client.send("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   const std::string all = client.read_all();
   EXPECT_NE(all.find("HTTP/1.1 408 "), std::string::npos) << all;
+}
+
+TEST_F(Serving, WhoIsRefusedSendsNoBody) {
+  admits_ = [](const Request& head) {
+    return head.header("x-key") == "k" ? Result<void>() : fail(ErrorCode::kUnauthorized, "no key for {}", head.path);
+  };
+  echo();
+  for (const char* expects : {"", "Expect: 100-continue\r\n"}) {
+    Client refused(port_), admitted(port_);
+    refused.send(fmt::format("POST /x HTTP/1.1\r\nHost: h\r\n{}Content-Length: 30000000\r\n\r\nab", expects));
+    const std::string answer = refused.read_all();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
+    EXPECT_NE(answer.find("no key for /x"), std::string::npos) << answer;
+    admitted.send(fmt::format("POST /x HTTP/1.1\r\nHost: h\r\nX-Key: k\r\n{}Content-Length: 4\r\n\r\nab", expects));
+    admitted.send("cd");
+    EXPECT_NE(admitted.read_until("/xabcd").find("200 OK"), std::string::npos);
+  }
 }
 
 TEST_F(Serving, BoundsConnections) {

@@ -34,7 +34,7 @@ class RecordingWriter final : public ResponseWriter {
 
 class NoServer final : public Server {
  public:
-  void run(Handler, std::function<void()>) override {}
+  void run(Handler, Admission, std::function<void()>) override {}
   void stop() override {}
   void work(std::function<void()> task) override { task(); }
   void after(std::chrono::milliseconds, std::function<void()>) override {}

@@ -67,7 +67,13 @@ class Bench final : public Command {
   Result<void> run(const Invocation& call) override {
     if (tune_ != call.arguments.empty())
       return fail(ErrorCode::kUsage, "the command is: hearth bench MODEL, or hearth bench --tune without a model");
-    if (tune_) return tune_kernels(call.console, model_);
+    if (tune_) {
+      constexpr std::string_view kTaken[] = {"tune", "threads", "isa", "json", "quiet", "log-level"};
+      for (const auto& option : call.options.all())
+        if (option.source == options::Source::kFlag && std::ranges::find(kTaken, option.name) == std::end(kTaken))
+          return fail(ErrorCode::kUsage, "--tune measures products alone: --{} has no place there", option.name);
+      return tune_kernels(call.console, model_);
+    }
     HEARTH_TRY(cases, parse_cases());
     HEARTH_TRY(files, service::ModelFiles::open(call.arguments[0]));
     BenchReport report{.model = files.name(), .backend = {}, .processor = cpu_model_name(), .machine = {}, .runs = {}};

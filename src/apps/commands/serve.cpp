@@ -213,6 +213,7 @@ class Serve final : public Command {
         server.stop();
       });
     server.run([&router](auto request, auto writer) { router.handle(std::move(request), std::move(writer)); },
+               [&router](const api::Request& head) { return router.admits(head); },
                [&] {
                  services.is_draining = true;
                  library->close();
