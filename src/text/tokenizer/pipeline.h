@@ -28,9 +28,10 @@ struct TokenizerParts {
 
 std::shared_ptr<const Tokenizer> make_tokenizer(TokenizerParts parts);
 
+bool is_end_marker(std::string_view text);  // "<|im_end|>" and its like: control tokens wherever they are tokens
+
 // Adds every token after which a generation ends: eos, and the well-known end markers among control and user-defined
 // tokens.
-bool is_end_marker(std::string_view text);  // "<|im_end|>" and its like: control tokens wherever they are tokens
 void complete_end_of_generation(const Vocabulary& vocabulary, Tokenizer::Special& special);
 
 // The ids that `special` adds at the front and the end.

@@ -99,7 +99,6 @@ TEST(BadGguf, a_token_that_is_no_text_cuts_no_character) {
   }
 }
 
-// The map of "a": node 0 leads to the node of its label, whose leaf holds the place of what replaces it.
 TEST(BadGguf, a_character_map_gives_whole_characters) {
   Metadata meta = small_vocabulary();
   meta.set("tokenizer.ggml.model", std::string("t5"));
