@@ -25,7 +25,7 @@ class Top final : public Command {
   void visit(options::OptionList& v) override {
     v.section("Watching");
     v("interval", interval_, "seconds between two readings", options::in_range(0.1, 3600));
-    v("api-key", keys_, "a key that the server accepts; of several the first is sent", options::any().named("KEY"));
+    v("api-key", keys_, "a key that the server accepts", options::any().named("KEY"));
     v("once", once_, "print what happens within one interval, and end", options::any().flag_only());
   }
 
