@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "engine/books.h"
 #include "engine/cache/cache_plan.h"
 #include "engine/disk_tier.h"
 #include "engine/inbox.h"
@@ -65,25 +66,6 @@ Clock clock_of(const EngineOptions& options) {
   if (options.clock) return options.clock;
   return [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
 }
-
-// Who owns which pages and who is next. Begun anew in the same place, so that references to both stay valid.
-class Books {
- public:
-  Books(CacheOptions cache, const SchedulerOptions& scheduler) : cache_options_(std::move(cache)), scheduler_options_(scheduler) { begin(); }
-
-  void begin() {
-    cache_.emplace(cache_options_);
-    scheduler_.emplace(*cache_, scheduler_options_);
-  }
-  Cache& cache() { return *cache_; }
-  Scheduler& scheduler() { return *scheduler_; }
-
- private:
-  const CacheOptions cache_options_;
-  const SchedulerOptions scheduler_options_;
-  std::optional<Cache> cache_;
-  std::optional<Scheduler> scheduler_;
-};
 
 class LocalEngine final : public Engine {
  public:
