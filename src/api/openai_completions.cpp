@@ -92,7 +92,7 @@ class Logprobs {
     for (const auto& choice : token.likeliest) likeliest.set(spelled(choice.text), static_cast<double>(choice.logprob));
     likeliest_.push(std::move(likeliest));
     offsets_.push(offset_);
-    offset_ += static_cast<size_t>(std::ranges::count_if(token.chosen.text, [](char c) { return (c & 0xC0) != 0x80; }));
+    offset_ += static_cast<size_t>(std::ranges::count_if(token.chosen.text, [](char c) { return !utf8::is_continuation(c); }));
   }
   bool is_empty() const { return tokens_.is_null(); }
   Json take() {

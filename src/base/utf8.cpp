@@ -86,10 +86,10 @@ size_t count(std::string_view text) {
 
 size_t incomplete_tail(std::string_view text) {
   for (size_t n = 1; n <= 3 && n <= text.size(); ++n) {
-    const auto b = static_cast<uint8_t>(text[text.size() - n]);
-    if ((b & 0xC0) == 0x80) continue;  // a continuation byte: look further back for its lead
+    const char b = text[text.size() - n];
+    if (is_continuation(b)) continue;  // look further back for its lead
     const std::string_view tail = text.substr(text.size() - n);
-    const Lead lead = lead_of(b);
+    const Lead lead = lead_of(static_cast<uint8_t>(b));
     // Incomplete only if every byte so far fits: decode() stops short exactly at the end of the text.
     return lead.more >= n && decode(tail).length == n ? n : 0;
   }

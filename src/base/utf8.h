@@ -18,6 +18,9 @@ struct Decoded {
 // subpart"), so that every ill-formed run gives the same number of replacement characters as Python's decoder.
 Decoded decode(std::string_view text);
 
+// A byte after the first of its character.
+constexpr bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
 void append(char32_t code_point, std::string& out);
 
 bool is_valid(std::string_view text);

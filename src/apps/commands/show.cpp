@@ -5,6 +5,7 @@
 #include "apps/command.h"
 #include "apps/plan_words.h"
 #include "base/options/describe.h"
+#include "base/utf8.h"
 #include "checkpoint/extents.h"
 #include "model/model.h"
 #include "service/memory_plan.h"
@@ -60,7 +61,7 @@ std::string one_line(const Metadata::Value& value) {
   std::ranges::replace(text, '\n', ' ');
   if (text.size() <= kShownBytes) return checkpoint::printable(text);
   size_t end = kShownBytes;
-  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
+  while (end > 0 && utf8::is_continuation(text[end])) --end;  // not inside a character
   return fmt::format("{}... ({} bytes)", checkpoint::printable(std::string_view(text).substr(0, end)), text.size());
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace hearth::apps {
 
 namespace {
@@ -58,18 +60,16 @@ void add_model(std::vector<Line>& out, const ModelActivity& model) {
                  {fmt::format("memory {}  disk {}", percent(model.memory_share()), percent(model.disk_share()))}});
 }
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
 // At most `columns` characters, each taken for one column, and none that moves a cursor.
 std::string harmless(std::string_view text, size_t& columns) {
   std::string out;
   for (size_t at = 0; at < text.size() && columns > 0; --columns) {
     size_t end = at + 1;
-    while (end < text.size() && continues(text[end])) ++end;
+    while (end < text.size() && utf8::is_continuation(text[end])) ++end;
     const std::string_view character = text.substr(at, end - at);
     const auto first = static_cast<unsigned char>(character[0]);
     const bool is_c1 = first == 0xC2 && character.size() == 2 && static_cast<unsigned char>(character[1]) < 0xA0;
-    const bool is_stray = continues(character[0]) || (first < 0x80 && character.size() > 1);
+    const bool is_stray = utf8::is_continuation(character[0]) || (first < 0x80 && character.size() > 1);
     out += first < 0x20 || first == 0x7f || is_c1 || is_stray ? std::string_view("?") : character;
     at = end;
   }

@@ -11,7 +11,7 @@ namespace {
 
 const char* back_one(const char* p) {
   do --p;
-  while ((static_cast<uint8_t>(*p) & 0xC0) == 0x80);
+  while (utf8::is_continuation(*p));
   return p;
 }
 

@@ -148,7 +148,7 @@ std::pair<size_t, size_t> strip_bounds(std::string_view text, bool left, bool ri
   }
   while (right && begin < end) {
     size_t last = end - 1;
-    while (last > begin && end - last < 4 && (static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+    while (last > begin && end - last < 4 && utf8::is_continuation(text[last])) --last;
     if (!drops(last, end - last)) break;
     end = last;
   }

@@ -40,7 +40,7 @@ std::string apply(const StripSpaces& step, std::string text) {
   while (step.left && begin != end && scan_space(begin, end) > 0) begin += char_length(*begin);
   while (step.right && begin != end) {
     const char* last = end - 1;
-    while ((static_cast<uint8_t>(*last) & 0xC0) == 0x80) --last;
+    while (utf8::is_continuation(*last)) --last;
     if (scan_space(last, end) == 0) break;
     end = last;
   }

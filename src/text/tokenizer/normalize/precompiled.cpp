@@ -17,8 +17,6 @@ uint32_t label(uint32_t unit) { return unit & (uint32_t{1} << 31 | 0xFF); }
 uint32_t offset(uint32_t unit) { return (unit >> 10) << ((unit & uint32_t{1} << 9) >> 6); }
 uint32_t value(uint32_t unit) { return unit & 0x7FFFFFFF; }
 
-bool is_inside_character(char c) { return (c & 0xC0) == 0x80; }
-
 }  // namespace
 
 Result<std::shared_ptr<const PrecompiledMap>> PrecompiledMap::parse(std::string_view bytes) {
@@ -41,7 +39,7 @@ Result<std::shared_ptr<const PrecompiledMap>> PrecompiledMap::parse(std::string_
 }
 
 std::optional<std::string_view> PrecompiledMap::replacement(uint32_t at) const {
-  if (at >= replacements_.size() || is_inside_character(replacements_[at])) return {};
+  if (at >= replacements_.size() || utf8::is_continuation(replacements_[at])) return {};
   return std::string_view(replacements_.data() + at);  // the last byte is zero
 }
 
@@ -55,7 +53,7 @@ std::optional<PrecompiledMap::Hit> PrecompiledMap::longest_prefix(std::string_vi
     const uint32_t unit = units_[node];
     node ^= offset(unit);
     if (!has_leaf(unit) || node >= units_.size()) continue;
-    if (i + 1 < text.size() && is_inside_character(text[i + 1])) continue;  // a map that lies: it would cut a character
+    if (i + 1 < text.size() && utf8::is_continuation(text[i + 1])) continue;  // a map that lies: it would cut a character
     if (const auto found = replacement(value(units_[node]))) best = Hit{i + 1, *found};
   }
   return best;
