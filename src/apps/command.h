@@ -32,6 +32,7 @@ struct CommandFacts {
   std::string_view summary;    // one line of the overview
   std::string_view notes;      // after the options of --help; may be empty
   size_t min_arguments = 0, max_arguments = 0;
+  bool has_settings = true;    // reads variables and the config file, and so fails where there is a mistake in them
   std::unique_ptr<Command> (*make)();
 };
 

@@ -14,14 +14,18 @@ namespace hearth::apps {
 
 namespace {
 
-void write_all(int descriptor, std::string_view text) {
+// Whether all was written; errno tells why not.
+bool write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(descriptor, text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return;  // a closed pipe: the reader has what it wanted
+    if (n < 0) return false;
     text.remove_prefix(static_cast<size_t>(n));
   }
+  return true;
 }
+
+int g_output_error = 0;
 
 log::Level level_of(const CommonOptions& options) {
   if (options.quiet || options.log_level == "quiet") return log::Level::kQuiet;
@@ -48,7 +52,15 @@ Console::Console(const CommonOptions& options)
   log::set_level(level_of(options));
 }
 
-void Console::print(std::string_view text) const { write_all(STDOUT_FILENO, text); }
+void Console::print(std::string_view text) const {
+  const bool is_whole = write_all(STDOUT_FILENO, text);
+  if (!is_whole && errno != EPIPE && g_output_error == 0) g_output_error = errno;  // who closes a pipe has what they wanted
+}
+
+Result<void> output_result() {
+  if (g_output_error == 0) return {};
+  return fail(ErrorCode::kCannotCreate, "standard output cannot be written: {}", std::strerror(g_output_error));
+}
 
 void Console::print_json(const Json& value) const { print(value.dump(output_is_terminal_ ? 2 : 0) + "\n"); }
 

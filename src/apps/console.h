@@ -44,6 +44,9 @@ class Console {
   bool json_, quiet_, output_is_terminal_, colours_;
 };
 
+// Whether everything printed so far arrived. Errors: kCannotCreate. The main thread's.
+Result<void> output_result();
+
 // "hearth: <sentence>", or {"error": {...}} with --json, on standard error. Returns the exit code.
 int report(const Error& error, bool json);
 

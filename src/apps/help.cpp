@@ -17,7 +17,7 @@ constexpr std::string_view kPrecedence =
     "`~/.config/hearth/config.toml`), the config file than what the model's makers recommend (`generation_config.json`,\n"
     "`general.sampling.*`), and that than the defaults below. Unknown flags and config keys are errors, unknown `HEARTH_*`\n"
     "variables are warned about; both name the nearest known one. An empty value clears a list or an optional value. In a\n"
-    "variable, a list holds one item per line.\n";
+    "variable, a list holds one item per line. What is on or off is turned on by its flag alone, and off by `--no-` before its name.\n";
 
 std::string exit_code_table() {
   struct Meaning {
@@ -38,6 +38,7 @@ std::string exit_code_table() {
       {ErrorCode::kCannotCreate, "a file cannot be written"},
       {ErrorCode::kIo, "a file cannot be read"},
       {ErrorCode::kBusy, "too many requests are waiting"},
+      {ErrorCode::kUnauthorized, "a server wants a key, or another one"},
       {ErrorCode::kConfig, "a mistake in the config file or a variable"},
       {ErrorCode::kCancelled, "interrupted"},
   };

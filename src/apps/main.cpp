@@ -47,9 +47,7 @@ Result<Found> find_command(std::span<const std::string> arguments) {
   return no_command(word, "hearth ", names);
 }
 
-Result<std::vector<std::string>> read_sources(options::OptionList& list, std::span<const std::string> arguments,
-                                              std::vector<std::string>& warnings) {
-  HEARTH_TRY(positionals, options::read_command_line(list, arguments));
+Result<void> read_environment_and_config(options::OptionList& list, std::vector<std::string>& warnings) {
   const KnownNames known = known_names();
   HEARTH_TRY_VOID(options::read_environment(list, options::hearth_environment(), known.variables, warnings));
   const std::string folder = options::config_folder();
@@ -57,7 +55,7 @@ Result<std::vector<std::string>> read_sources(options::OptionList& list, std::sp
     HEARTH_TRY(entries, options::load_config(path));
     HEARTH_TRY_VOID(options::read_config(list, path, entries, known.keys));
   }
-  return positionals;
+  return {};
 }
 
 Result<void> check_count(const CommandFacts& facts, const std::vector<std::string>& arguments) {
@@ -75,9 +73,13 @@ Result<void> run_command(std::span<const std::string> arguments) {
   const auto command = found.facts->make();
   options::OptionList list = option_list(*command, common);
   std::vector<std::string> warnings;
-  HEARTH_TRY(positionals, read_sources(list, arguments.subspan(found.words), warnings));
+  HEARTH_TRY(positionals, options::read_command_line(list, arguments.subspan(found.words)));
+  if (common.help) {
+    const Console console(common);
+    return console.print(command_help(*found.facts, console.columns())), Result<void>();
+  }
+  if (found.facts->has_settings) HEARTH_TRY_VOID(read_environment_and_config(list, warnings));
   Console console(common);
-  if (common.help) return console.print(command_help(*found.facts, console.columns())), Result<void>();
   for (const auto& warning : warnings) log::warn("{}", warning);
   HEARTH_TRY_VOID(check_count(*found.facts, positionals));
   return command->run({positionals, list, console});
@@ -93,6 +95,7 @@ int main(int argc, char** argv) {
   if (arguments[0] == "--version") arguments = {"version"};
   // Known before the options are, so that mistakes in them are reported in the manner that was asked for.
   const bool json = std::ranges::find(arguments, "--json") != arguments.end();
-  const auto result = apps::run_command(arguments);
+  auto result = apps::run_command(arguments);
+  if (result) result = apps::output_result();
   return result ? 0 : apps::report(result.error(), json);
 }

@@ -31,6 +31,7 @@ TEST(Utf8, DecodesStrictly) {
   EXPECT_EQ(utf8::decode("🔥").length, 4);
   for (const char* bad : {"\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80", "\xE2\x82"}) EXPECT_FALSE(utf8::is_valid(bad)) << bad;
   EXPECT_EQ(utf8::sanitize("a\xE2\x82z"), "a\uFFFDz");
+  EXPECT_EQ(utf8::plain("a\x1B[2Jé\n\x7F\xC2\x9Bz\xFF"), "a\uFFFD[2Jé\uFFFD\uFFFD\uFFFDz\uFFFD");
   EXPECT_EQ(utf8::count("aé🔥"), 3u);
 }
 

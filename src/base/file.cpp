@@ -120,28 +120,42 @@ Result<std::string> read_text_file(const std::string& path, uint64_t limit) {
   return out;
 }
 
+// Whether all was written; errno tells why not.
+static bool write_all(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(descriptor, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+static Result<void> write_in_place(const std::string& path, std::string_view content) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() >= 0 && write_all(file.get(), content)) return {};
+  return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, reason());
+}
+
+static const mode_t kPermitted = [] {  // before there are threads: a mask can only be read by setting it
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}();
+
 Result<void> write_file(const std::string& path, std::string_view content, Readers readers) {
+  struct stat there {};
+  const bool is_there = ::stat(path.c_str(), &there) == 0;
+  if (is_there && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) return write_in_place(path, content);
   constexpr std::string_view kEnding = ".part";
   std::string part = path + ".XXXXXX" + std::string(kEnding);
   const Descriptor file(::mkostemps(part.data(), static_cast<int>(kEnding.size()), O_CLOEXEC));  // for the owner alone
   if (file.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, reason());
-  if (readers == Readers::kAll) ::fchmod(file.get(), 0644);
-  while (!content.empty()) {
-    const ssize_t n = ::write(file.get(), content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const std::string why = reason();
-      ::unlink(part.c_str());
-      return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
-    }
-    content.remove_prefix(static_cast<size_t>(n));
-  }
-  if (::fsync(file.get()) != 0 || ::rename(part.c_str(), path.c_str()) != 0) {
-    const std::string why = reason();
-    ::unlink(part.c_str());
-    return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
-  }
-  return {};
+  if (readers == Readers::kAll) ::fchmod(file.get(), kPermitted);
+  if (write_all(file.get(), content) && ::fsync(file.get()) == 0 && ::rename(part.c_str(), path.c_str()) == 0) return {};
+  const std::string why = reason();
+  ::unlink(part.c_str());
+  return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
 }
 
 Result<std::vector<std::string>> names_in(const std::string& folder) {

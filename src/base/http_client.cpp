@@ -86,7 +86,10 @@ Failure explain(CURLcode code, const Exchange& exchange, const char* detail) {
 std::string direct_hosts() {
   std::string out = "localhost,127.0.0.1,::1";
   for (const char* name : {"no_proxy", "NO_PROXY"})
-    if (const char* hosts = std::getenv(name); hosts != nullptr && *hosts != 0) out = std::string(hosts) + "," + out;
+    if (const char* hosts = std::getenv(name); hosts != nullptr && *hosts != 0) {
+      if (std::string_view(hosts) == "*") return "*";  // which libcurl knows alone only
+      out = std::string(hosts) + "," + out;
+    }
   return out;
 }
 

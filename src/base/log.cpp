@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace hearth::log {
 
@@ -38,18 +39,10 @@ static std::string json_line(Level level, std::string_view message, const Json& 
   return line.dump();
 }
 
-// Names and sentences from files and requests may hold anything: a line stays one, and a terminal gets no commands.
-static void append_plain(std::string_view text, std::string& out) {
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F) out += c;
-    else out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  }
-}
-
 static std::string text_line(Level level, std::string_view message, const Json& fields) {
   static constexpr std::string_view kPrefix[] = {"", "warning: ", "", "debug: "};
   std::string out(kPrefix[static_cast<size_t>(level)]);
-  append_plain(message, out);
+  out += utf8::plain(message);  // sentences of files and requests may hold anything
   if (fields.is_object())
     for (const auto& [name, value] : fields.as_object()) out.append(" ").append(name).append("=").append(value.dump());
   return out;

@@ -10,8 +10,8 @@ const ErrorFacts& error_facts(ErrorCode code) {
       {"context_length_exceeded", 400, 3},
       {"device_absent", 503, 5},    {"integrity", 502, 6},       {"quality_gate", 409, 7}, {"io", 500, 74},
       {"cannot_create", 500, 73},   {"unavailable", 503, 69},    {"cancelled", 499, 130},
-      {"busy", 429, 75},            {"unauthorized", 401, 1},    {"forbidden", 403, 1},   {"too_large", 413, 1},
-      {"timeout", 408, 1},
+      {"busy", 429, 75},            {"unauthorized", 401, 77},    {"forbidden", 403, 77},   {"too_large", 413, 65},
+      {"timeout", 408, 69},
   };
   return kFacts[static_cast<size_t>(code)];
 }

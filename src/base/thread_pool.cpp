@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include <immintrin.h>
 #endif
 
+#include "base/log.h"
 #include "base/trace.h"
 
 namespace hearth {
@@ -114,14 +116,19 @@ struct ThreadPool::Shared {
 
 ThreadPool::ThreadPool(unsigned threads, Trace* trace, const std::function<void(unsigned worker)>& at_start)
     : shared_(std::make_unique<Shared>()) {
-  shared_->threads = std::max(1u, threads);
   shared_->trace = trace;
-  if (trace != nullptr) trace->expect_threads(shared_->threads);
-  for (unsigned i = 1; i < shared_->threads; ++i)
-    shared_->workers.emplace_back([shared = shared_.get(), i, at_start] {
-      if (at_start) at_start(i);
-      shared->work(i);
-    });
+  if (trace != nullptr) trace->expect_threads(std::max(1u, threads));
+  for (; shared_->threads < threads; ++shared_->threads) {
+    try {
+      shared_->workers.emplace_back([shared = shared_.get(), worker = shared_->threads, at_start] {
+        if (at_start) at_start(worker);
+        shared->work(worker);
+      });
+    } catch (const std::system_error& refused) {
+      log::warn("{} threads instead of {}: the system gives no more ({})", shared_->threads, threads, refused.what());
+      return;
+    }
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -66,16 +66,26 @@ bool is_valid(std::string_view text) {
   return true;
 }
 
-std::string sanitize(std::string_view text) {
+// The text with U+FFFD for what is invalid and for the code points that `unwanted` names.
+template <class Unwanted>
+static std::string replaced(std::string_view text, Unwanted unwanted) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
     const Decoded d = decode(text);
-    if (d.valid) out.append(text.substr(0, d.length));
+    if (d.valid && !unwanted(d.code_point)) out.append(text.substr(0, d.length));
     else append(kReplacement, out);
     text.remove_prefix(d.length);
   }
   return out;
+}
+
+std::string sanitize(std::string_view text) {
+  return replaced(text, [](char32_t) { return false; });
+}
+
+std::string plain(std::string_view text) {
+  return replaced(text, [](char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); });
 }
 
 size_t count(std::string_view text) {

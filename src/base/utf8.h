@@ -25,6 +25,7 @@ void append(char32_t code_point, std::string& out);
 
 bool is_valid(std::string_view text);
 std::string sanitize(std::string_view text);  // invalid sequences become U+FFFD
+std::string plain(std::string_view text);     // sanitized, and so are control characters: one line, and no commands to a terminal
 size_t count(std::string_view text);          // code points; an invalid sequence counts as one
 
 // How many bytes at the end of `text` are the start of a character that is not complete yet (0-3). Streams hold these back.

@@ -66,23 +66,14 @@ Result<void> verify_extents(std::vector<Extent> extents, uint64_t region_offset,
   return {};
 }
 
-bool is_plain_text(std::string_view text) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  return utf8::is_valid(text) && std::ranges::none_of(text, is_control);
-}
-
 std::string printable(std::string_view text) {
   constexpr size_t kLongest = 80;
-  std::string out;
-  size_t characters = 0;
-  while (!text.empty()) {
-    if (++characters > kLongest) return out + "...";
-    const utf8::Decoded c = utf8::decode(text);
-    const bool control = c.code_point < 0x20 || (c.code_point >= 0x7F && c.code_point < 0xA0);
-    utf8::append(control ? utf8::kReplacement : c.code_point, out);
-    text.remove_prefix(c.length);
+  size_t bytes = 0;
+  for (size_t characters = 0; bytes < text.size(); ++characters) {
+    if (characters == kLongest) return utf8::plain(text.substr(0, bytes)) + "...";
+    bytes += utf8::decode(text.substr(bytes)).length;
   }
-  return out;
+  return utf8::plain(text);
 }
 
 }  // namespace hearth::checkpoint

@@ -31,9 +31,6 @@ enum class Holes : uint8_t { kAllowed, kRefused };
 // belongs to one. `region_offset` is the region's place in the file, for the error's byte offset.
 Result<void> verify_extents(std::vector<Extent> extents, uint64_t region_offset, uint64_t region_bytes, Holes holes);
 
-// Valid UTF-8 without control characters: what the name of a tensor or a key must be.
-bool is_plain_text(std::string_view text);
-
 // Text from a file as it may stand in an error: control characters and invalid UTF-8 replaced, shortened to 80
 // characters.
 std::string printable(std::string_view text);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "checkpoint/extents.h"
 
 namespace hearth::checkpoint {
@@ -126,7 +127,7 @@ Result<Contents> read_table(const Json& table, uint64_t data_begin, uint64_t dat
       HEARTH_TRY_VOID(read_notes(json, out.metadata));
       continue;
     }
-    if (!is_plain_text(name)) return bad_entry(name, "the name has bytes that are no text");
+    if (utf8::plain(name) != name) return bad_entry(name, "the name has bytes that are no text");
     auto entry = read_entry(json);
     if (!entry) return bad_entry(name, entry.error().text());
     extents.push_back({name, entry->begin, entry->end - entry->begin});

@@ -89,6 +89,7 @@ class LocalEngine final : public Engine {
 
   Result<void> open_swap() { return page_memory_.open_swap(cache_.groups(), options_.swap_folder); }
   Result<void> open_disk(const ops::Backend& backend);
+  void publish_stats();
 
   Result<RequestId> submit(Request request, std::shared_ptr<EventSink> sink) override;
   Result<std::vector<RequestId>> submit_several(Request request, std::span<const std::shared_ptr<EventSink>> sinks) override;
@@ -113,7 +114,6 @@ class LocalEngine final : public Engine {
   WaitingQueue::MayStart ask_disk();
   void note_start(Sequence& sequence, double now);
   void keep(Sequence& sequence);
-  void publish_stats();
   void settle(size_t index, const Grant& grant);
   std::vector<Sequence*> start_forks(Sequence& leader);
   void report_prompt(Sequence& sequence, size_t index, uint32_t first_position);
@@ -472,6 +472,7 @@ Result<std::unique_ptr<Engine>> make_engine(model::Model& model, ops::Backend& b
   auto engine = std::make_unique<LocalEngine>(model, backend, options, std::move(layout), std::move(plan));
   HEARTH_TRY_VOID(engine->open_swap());
   HEARTH_TRY_VOID(engine->open_disk(backend));
+  engine->publish_stats();
   return engine;
 }
 

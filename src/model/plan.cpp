@@ -41,6 +41,7 @@ static Result<void> check(const ModelPlan& plan) {
 
 Result<ModelPlan> read_plan(const checkpoint::Checkpoint& files, uint32_t context) {
   const Metadata& meta = files.metadata();
+  if (files.tensors().empty()) return fail(ErrorCode::kUnsupported, "there are no weights in it, a vocabulary at most; get the whole model");
   HEARTH_TRY(name, meta.text("general.architecture"));
   HEARTH_TRY(spec, find_arch(name));
   HEARTH_TRY(plan, spec->plan({.meta = meta, .arch = name, .context = context, .files = files}));

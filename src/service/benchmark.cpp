@@ -33,13 +33,13 @@ double BenchmarkRun::matrix_fraction(double operations_per_second) const {
 }
 double BenchmarkRun::bandwidth_fraction(double bytes_per_second) const { return bytes * median() / of.batch / bytes_per_second; }
 
-BenchmarkNeeds benchmark_needs(std::span<const BenchmarkCase> cases, uint32_t prefill_chunk) {
+BenchmarkNeeds benchmark_needs(std::span<const BenchmarkCase> cases, uint32_t prefill_chunk, uint32_t page_tokens) {
   BenchmarkNeeds needs;
-  const uint32_t spare = engine::EngineOptions{}.page_tokens;  // a sequence starts only where each that runs could take a page more
   for (const BenchmarkCase& of : cases) {
     // While the last prompt of a batch is read, the first sequence already generates.
     const uint32_t early = of.batch * (of.depth / prefill_chunk + 2);
-    const uint32_t tokens = std::max(of.depth, 1u) + of.tokens + (of.kind == Kind::kDecode ? early : 0) + 2 + spare;
+    // And a sequence starts only where each that runs could take a page more.
+    const uint32_t tokens = std::max(of.depth, 1u) + of.tokens + (of.kind == Kind::kDecode ? early : 0) + 2 + page_tokens;
     needs.context = std::max(needs.context, tokens);
     needs.sequences = std::max(needs.sequences, of.batch);
   }

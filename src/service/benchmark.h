@@ -37,7 +37,7 @@ struct BenchmarkRun {
 struct BenchmarkNeeds {
   uint32_t context = 2, sequences = 1;
 };
-BenchmarkNeeds benchmark_needs(std::span<const BenchmarkCase> cases, uint32_t prefill_chunk);
+BenchmarkNeeds benchmark_needs(std::span<const BenchmarkCase> cases, uint32_t prefill_chunk, uint32_t page_tokens);
 
 class Benchmark {
  public:

@@ -48,6 +48,7 @@ class Bench(Case):
         self.assertGreater(memory["resident_bytes"], memory["weight_bytes"])
         self.assertGreater(memory["predicted_bytes"], memory["weight_bytes"] + memory["kv_bytes"])
         self.assertNotIn("profile", report)
+        self.hearth("bench", stories(), "--prompt", "32", "--generate", "8", "--batch", "3", "--page-size", "128", "--quiet", *QUICK)
 
     def test_lists_measure_all_combinations(self):
         report = json.loads(self.hearth("bench", stories("Q8_0"), "--prompt", "8,32", "--generate", "4", "--depth", "0,100",

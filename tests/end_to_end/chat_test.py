@@ -192,6 +192,11 @@ class OneShot(Case):
         terminal.type(CTRL_C)
         self.assertEqual(terminal.exit_code(), 130)
 
+    def test_an_empty_prompt(self):
+        for stdin in ("", "\n"):
+            self.refused("run", stories(), stdin=stdin, code=2, sentence="the prompt is empty: give one as an argument or on "
+                         "standard input, or begin with nothing by --raw")
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,9 +1,10 @@
 """Usage: help, mistakes and what is said about them, exit codes, and that broken files never do worse than an error."""
 import json
+import subprocess
 import sys
 import unittest
 
-from harness import Case, DATA, GOLDEN_MODELS, main, needs_stories, stories
+from harness import BINARY, Case, DATA, GOLDEN_MODELS, clean_environment, main, needs_stories, stories
 
 QWEN = str(GOLDEN_MODELS / "qwen3")
 
@@ -55,6 +56,11 @@ class Mistakes(Case):
         self.refused("run", QWEN, "hi", "--chat-template", "no-such.jinja", code=66, sentence="no-such.jinja: no such file")
         path = self.write("t.jinja", "x")
         self.refused("render", path, "--context", "no-such.json", code=66, sentence="no-such.json: no such file")
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            run = subprocess.run([BINARY, "help"], stdout=full, stderr=subprocess.PIPE, env=clean_environment(self.home))
+        self.assertEqual((run.returncode, run.stderr), (73, b"hearth: standard output cannot be written: No space left on device\n"))
 
     def test_garbage_is_bad_data(self):
         for content in (b"", b"garbage" * 100, b"GGUF", b"GGUF\x03\0\0\0" + b"\xff" * 64):

@@ -97,6 +97,7 @@ class Watching(serve_test.ServeCase):
         url = f"http://127.0.0.1:{server.port}/"
         text = self.hearth("top", url, "--once", "--interval", 0.1).stdout
         self.assertRegex(text, r"^hearth top  http://127\.0\.0\.1:\d+\n\nstories260K-F32\n  requests     0 running  0 waiting  0 ended")
+        self.assertNotIn("not loaded", text)  # before its first request
         self.assertNotIn("\x1b", text)
         watching = subprocess.Popen([BINARY, "top", url, "--json", "--interval", "2"], stdout=subprocess.PIPE,
                                     env=clean_environment(self.home))
@@ -114,7 +115,7 @@ class Watching(serve_test.ServeCase):
     def test_keys(self):
         server = self.serve(stories(), "--api-key", "secret")
         url = f"http://127.0.0.1:{server.port}"
-        self.refused("top", url, "--once", code=1, sentence=f"{url}: the server wants a key: --api-key")
+        self.refused("top", url, "--once", code=77, sentence=f"{url}: the server wants a key: --api-key")
         self.hearth("top", url, "--once", "--interval", 0.1, "--api-key", "secret")
         self.hearth("top", url, "--once", "--interval", 0.1, env={"HEARTH_API_KEY": "secret"})
 

@@ -81,7 +81,7 @@ class Bench final : public Command {
     ::getloadavg(report.load_average.data(), 3);
     measure_machine(report);
     const uint64_t before_loading = resident_memory_bytes();
-    const auto needs = service::benchmark_needs(cases, model_.prefill_chunk);
+    const auto needs = service::benchmark_needs(cases, model_.prefill_chunk, model_.page_size);
     model_.context = needs.context;
     model_.trace = tracing_.recorder();
     report.has_random_depth = depth_fill_ == "random";

@@ -32,6 +32,6 @@ class Help final : public Command {
 }  // namespace
 
 extern const CommandFacts kHelp{.name = "help", .arguments = "[COMMAND]", .summary = "explain a command and its options",
-                                .notes = "", .max_arguments = 2, .make = &make_command<Help>};
+                                .notes = "", .max_arguments = 2, .has_settings = false, .make = &make_command<Help>};
 
 }  // namespace hearth::apps

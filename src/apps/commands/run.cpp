@@ -36,6 +36,8 @@ class Run final : public Command {
     std::string prompt;
     if (has_prompt) prompt = call.arguments[1];
     else if (!is_chat) HEARTH_TRY_VOID(read_prompt(prompt));
+    if (prompt.empty() && !is_chat && !options_.raw)
+      return fail(ErrorCode::kUsage, "the prompt is empty: give one as an argument or on standard input, or begin with nothing by --raw");
     const Result<void> answered = is_chat ? run_chat(call.console, *loaded, tokenizer, options_, call.options)
                                           : answer(call, *loaded, *tokenizer, prompt);
     const Result<void> told = options_.tracing.finish(call.console);  // of an interrupted run as well

@@ -26,6 +26,6 @@ class Version final : public Command {
 }  // namespace
 
 extern const CommandFacts kVersion{.name = "version", .arguments = "", .summary = "print the version and the processor's abilities",
-                                   .notes = "", .make = &make_command<Version>};
+                                   .notes = "", .has_settings = false, .make = &make_command<Version>};
 
 }  // namespace hearth::apps

@@ -54,7 +54,8 @@ bool parse_into(T& target, std::string_view text, const Traits& traits) {
 }
 
 bool parse_into(std::string& target, std::string_view text, const Traits& traits) {
-  if (!traits.choices.empty() && std::ranges::find(traits.choices, text) == traits.choices.end()) return false;
+  const bool may_be_unset = text.empty() && !traits.unset.empty();
+  if (!may_be_unset && !traits.choices.empty() && std::ranges::find(traits.choices, text) == traits.choices.end()) return false;
   target = text;
   return true;
 }

@@ -45,8 +45,11 @@ class CommandLine {
     if (!option->takes_value() && negated && equals != std::string::npos)
       return fail(ErrorCode::kUsage, "{} takes no value", flag);
     if (equals != std::string::npos) return list_.assign(*option, flag, argument.substr(equals + 1), Source::kFlag);
-    if (!option->takes_value()) return list_.assign(*option, flag, negated ? "off" : "on", Source::kFlag);
-    return assign_next(*option, flag);
+    if (option->takes_value()) return assign_next(*option, flag);
+    const std::string_view next = next_ + 1 < arguments_.size() ? std::string_view(arguments_[next_ + 1]) : "";
+    if (next == "on" || next == "off" || next == "true" || next == "false")
+      return fail(ErrorCode::kUsage, "{} takes no word after it: write {}={}, or -- before a word that is meant by itself", flag, flag, next);
+    return list_.assign(*option, flag, negated ? "off" : "on", Source::kFlag);
   }
 
   Result<void> read_short(const std::string& argument) {
@@ -81,14 +84,23 @@ class CommandLine {
   size_t next_ = 0;
 };
 
-std::vector<std::string> lines_of(const std::string& text) {
+// The items of a list, or one value. Line ends after it are a file's whose content became the variable, not part of it.
+std::vector<std::string> values_of(std::string_view text, bool is_list) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  if (!is_list || text.empty()) return {std::string(text)};
   std::vector<std::string> out;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    out.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) out.emplace_back(line);  // an empty one would clear the list
   }
   return out;
+}
+
+// Kubernetes gives every container such a variable for a service of this name.
+bool is_service_link(std::string_view variable, std::string_view text) {
+  return variable.ends_with("_PORT") && text.starts_with("tcp://");
 }
 
 std::string user_folder(const char* variable, std::string_view below_home) {
@@ -125,8 +137,12 @@ Result<void> read_environment(OptionList& list, const Environment& environment, 
     const auto found = std::ranges::find_if(
         list.all(), [&](const Option& o) { return o.traits.persistent && o.variable() == variable; });
     if (found != list.all().end()) {
+      if (is_service_link(variable, text)) {
+        warnings.push_back(fmt::format("the variable {} is ignored: {} is a service link of Kubernetes (enableServiceLinks: false)", variable, text));
+        continue;
+      }
       const bool is_list = std::holds_alternative<std::vector<std::string>*>(found->target);
-      for (const auto& value : is_list ? lines_of(text) : std::vector<std::string>{text})
+      for (const auto& value : values_of(text, is_list))
         HEARTH_TRY_VOID(list.assign(*found, variable, value, Source::kEnvironment));
     } else if (std::ranges::find(known, variable) == known.end()) {
       warnings.push_back(fmt::format("the variable {} is unknown and ignored{}", variable, suggestion("", variable, known)));

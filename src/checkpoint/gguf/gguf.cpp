@@ -3,6 +3,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "base/utf8.h"
 #include "checkpoint/extents.h"
 #include "checkpoint/gguf/cursor.h"
 
@@ -118,7 +119,7 @@ std::string Parser::read_name(std::string_view kind, std::unordered_set<std::str
   std::string name = in_.text(kMaxNameBytes);
   if (!in_.ok()) return name;
   if (name.empty()) refuse(offset, "the name is empty");
-  if (!is_plain_text(name)) refuse(offset, fmt::format("the name '{}' has bytes that are no text", printable(name)));
+  if (utf8::plain(name) != name) refuse(offset, fmt::format("the name '{}' has bytes that are no text", printable(name)));
   if (!seen.insert(name).second) refuse(offset, fmt::format("{} '{}' is there twice", kind, printable(name)));
   return name;
 }
