@@ -1,7 +1,7 @@
 // Loading and unloading by hand, behind a key of its own: GET /admin/models, POST /admin/models/load and /unload {"model": ID}.
-#include "api/errors.h"
-#include "api/limits.h"
 #include "api/fields.h"
+#include "api/http/errors.h"
+#include "api/http/limits.h"
 #include "api/services.h"
 
 namespace hearth::api {

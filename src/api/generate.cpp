@@ -3,10 +3,10 @@
 #include <chrono>
 #include <mutex>
 
-#include "api/errors.h"
 #include "api/http/access.h"
+#include "api/http/errors.h"
+#include "api/http/limits.h"
 #include "api/http/sse.h"
-#include "api/limits.h"
 #include "api/traces/request_trace.h"
 #include "base/log.h"
 #include "service/overflow.h"
@@ -37,10 +37,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   };
   void submit(const std::vector<Ask>& asks, uint32_t choices);
 
-  void on_token(uint32_t choice, const service::TokenReport& token) {
-    const std::lock_guard lock(mutex_);
-    encoder_->token(choice, token);
-  }
+  void on_token(uint32_t choice, const service::TokenReport& token);
   void on_delta(uint32_t choice, const service::Delta& delta) {
     const std::lock_guard lock(mutex_);
     if (is_stream_ && !is_over_) writer_->write(encoder_->delta(choice, delta));
@@ -68,6 +65,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   const bool is_stream_;
   bool is_over_ = false;  // nothing more is said to the client
   uint32_t open_;         // choices without an end
+  size_t logprobs_ = 0;
   const Clock::time_point begin_;
   Clock::time_point submitted_;  // like choices_ set before any choice has begun
   uint32_t choices_ = 1;
@@ -122,12 +120,23 @@ void Answer::submit(const std::vector<Ask>& asks, uint32_t choices) {
   });
 }
 
-// Under the lock, before anything was sent.
+// Under the lock, before anything was sent; the answer is then over.
 void Answer::fail(const Error& error) {
   is_over_ = true;
   cancel_all();
   trace_->failed(error);
   writer_->send(error_response(error));
+}
+
+// A stream passes logprobs on, a whole answer keeps them.
+void Answer::on_token(uint32_t choice, const service::TokenReport& token) {
+  const std::lock_guard lock(mutex_);
+  if (is_over_) return;
+  encoder_->token(choice, token);
+  logprobs_ += 1 + token.likeliest.size();
+  if (is_stream_ || logprobs_ <= Limits().logprobs) return;
+  fail({ErrorCode::kInvalidArgument,
+        fmt::format("the answer has more than {} logprobs; stream it, or ask for fewer tokens, choices or likeliest tokens", Limits().logprobs), "logprobs"});
 }
 
 void Answer::cancel_all() {
@@ -218,24 +227,33 @@ Result<std::pair<std::string, Call>> parse(const Protocol& protocol, Services& s
 
 }  // namespace
 
+// Read on a worker; the model comes there or on the thread that loads models, which has no time for prompts; so they are
+// prepared on a worker again. Nothing is done for a client that has gone.
 void generate(const Protocol& protocol, Services& services, std::shared_ptr<const Request> request,
               std::shared_ptr<ResponseWriter> writer) {
   const auto begin = Clock::now();
   const auto trace = std::make_shared<RequestTrace>(services.traces, *request);
-  services.server.work([&protocol, &services, request = std::move(request), writer = std::move(writer), trace, begin] {
-    const auto refuse = [writer, trace](const Error& error) {
-      trace->failed(error);
-      writer->send(error_response(error));
-    };
+  const auto refuse = [writer, trace](const Error& error) {
+    trace->failed(error);
+    writer->send(error_response(error));
+  };
+  const Error is_gone{ErrorCode::kCancelled, "the client has gone", {}};
+  const auto read = [=, &protocol, &services] {
+    if (writer->is_gone()) return refuse(is_gone);
     auto parsed = parse(protocol, services, *request, *trace);
     if (!parsed) return refuse(parsed.error());
-    auto& [name, call] = *parsed;
-    services.library.acquire(name, [&protocol, &services, call = std::move(call), request, writer, trace, begin, refuse](Result<service::ModelLease> model) {
+    const auto call = std::make_shared<Call>(std::move(parsed->second));
+    services.library.acquire(parsed->first, [=, &protocol, &services](const Result<service::ModelLease>& model) {
       if (!model) return refuse(model.error());
-      const auto started = start(protocol, services, call, *model, *request, writer, trace, begin);
-      if (!started) refuse(started.error());
+      const auto begun = services.server.work(0, [=, &protocol, &services, model = *model] {
+        if (writer->is_gone()) return refuse(is_gone);
+        const auto started = start(protocol, services, std::move(*call), model, *request, writer, trace, begin);
+        if (!started) refuse(started.error());
+      });
+      if (!begun) refuse(begun.error());
     });
-  });
+  };
+  if (const auto begun = services.server.work(request->body.size(), read); !begun) refuse(begun.error());
 }
 
 }  // namespace hearth::api

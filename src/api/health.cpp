@@ -1,5 +1,5 @@
 // Is the server alive, and is it ready for requests? Open to everyone, as orchestrators ask without a key; and /metrics.
-#include "api/errors.h"
+#include "api/http/errors.h"
 #include "api/services.h"
 
 namespace hearth::api {

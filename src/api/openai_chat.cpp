@@ -1,7 +1,7 @@
 // OpenAI chat completions (POST /v1/chat/completions).
+#include "api/http/errors.h"
+#include "api/http/limits.h"
 #include "api/http/sse.h"
-#include "api/errors.h"
-#include "api/limits.h"
 #include "api/openai_fields.h"
 #include "api/openai_messages.h"
 

@@ -1,9 +1,9 @@
 // OpenAI completions (POST /v1/completions): texts or tokens to be continued.
 #include <algorithm>
 
-#include "api/errors.h"
+#include "api/http/errors.h"
+#include "api/http/limits.h"
 #include "api/http/sse.h"
-#include "api/limits.h"
 #include "api/openai_fields.h"
 #include "base/utf8.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "api/limits.h"
+#include "api/http/limits.h"
 #include "base/options/options.h"
 
 namespace hearth::api {
@@ -21,6 +21,14 @@ constexpr Synonym kSynonyms[] = {
     {"ignore_eos", "ignore-end"},
 };
 
+// What the answer would have to obey and cannot yet, as this and other servers call it.
+constexpr std::string_view kConstraints[] = {"grammar",        "json_schema",        "guided_json", "guided_regex", "guided_choice",
+                                             "guided_grammar", "structured_outputs", "functions",   "min_tokens",   "stop_token_ids", "bad_words"};
+
+bool asks_for_nothing(const Json& value) {
+  return value.is_null() || value == Json(false) || value == Json(0) || value == Json("") || value == Json::array() || value == Json::object();
+}
+
 // Options whose fields have forms of their own.
 constexpr std::string_view kSpecial[] = {"max-tokens", "stop", "seed", "dry-breaker", "samplers", "logit-bias"};
 
@@ -34,6 +42,9 @@ std::string number_text(const Json& number) {
 std::optional<std::string> option_text(const options::Option& option, const Json& value) {
   if (option.name == "mirostat" && value.is_integer())  // llama.cpp's number of a version; there is no version 1 here
     return value.as_integer() == 0 ? "off" : value.as_integer() == 2 ? "on" : "version 1";
+  const bool turns_off = value.is_number() && value.as_number() < 0 && (option.name == "top-k" || option.name == "top-n-sigma");
+  if (turns_off) return "0";  // other servers' word for it
+  if (option.name == "min-keep" && value == Json(0)) return "1";
   if (!option.takes_value()) return value.is_bool() ? std::optional<std::string>(value.as_bool() ? "on" : "off") : std::nullopt;
   if (option.is_textual()) return value.is_string() ? std::optional(value.as_string()) : std::nullopt;
   return value.is_number() ? std::optional(number_text(value)) : std::nullopt;
@@ -124,6 +135,9 @@ void read_delivery(Fields& fields, Call& call) {
     if (type != "text")
       fields.fail_at("response_format", fmt::format("asks for '{}', which this server cannot promise yet; 'text' it can", type), ErrorCode::kUnsupported);
   }
+  for (std::string_view name : kConstraints)
+    if (const Json* value = fields.find(name); value != nullptr && !asks_for_nothing(*value))
+      fields.fail_at(name, "is something that this server cannot promise yet", ErrorCode::kUnsupported);
   for (std::string_view name : {"model", "user", "store", "metadata", "cache_prompt", "service_tier", "prompt_cache_key"}) fields.find(name);
 }
 

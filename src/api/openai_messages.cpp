@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "api/limits.h"
+#include "api/http/limits.h"
 #include "text/chat/message.h"
 
 namespace hearth::api {
@@ -29,7 +29,17 @@ void read_content(Fields& message, std::vector<text::ContentPart>& out) {
     read_part(message, content->as_array()[i], fmt::format("content[{}]", i), out);
 }
 
-// Arguments are JSON in a string; what is no JSON stays the string it is.
+// Arguments are JSON in a string, where many clients write none as "" or "null"; what is no JSON stays the string it is.
+Json read_arguments(const Json* given) {
+  if (given == nullptr) return Json::object();
+  if (!given->is_string()) return *given;
+  const std::string& text = given->as_string();
+  if (text.find_first_not_of(" \t\r\n") == text.npos) return Json::object();
+  auto parsed = Json::parse(text);
+  if (parsed && parsed->is_null()) return Json::object();
+  return parsed && parsed->is_object() ? std::move(*parsed) : *given;
+}
+
 void read_call(Fields& message, const Json& json, const std::string& name, std::vector<text::ToolCall>& out) {
   Fields fields(json, message.path(name));
   text::ToolCall call;
@@ -37,10 +47,7 @@ void read_call(Fields& message, const Json& json, const std::string& name, std::
   if (const Json* function = fields.find("function")) {
     Fields inner(*function, fields.path("function"));
     call.name = inner.text("name").value_or("");
-    const Json* arguments = inner.find("arguments");
-    call.arguments = arguments == nullptr ? Json::object() : *arguments;
-    if (call.arguments.is_string())
-      if (auto parsed = Json::parse(call.arguments.as_string()); parsed && parsed->is_object()) call.arguments = std::move(*parsed);
+    call.arguments = read_arguments(inner.find("arguments"));
     if (call.name.empty()) inner.fail_at("name", "is missing; a call names its function");
     fields.take(inner.done());
   } else {

@@ -1,7 +1,7 @@
 // OpenAI's list of models (GET /v1/models, /v1/models/{id}).
 #include <ctime>
 
-#include "api/errors.h"
+#include "api/http/errors.h"
 #include "api/services.h"
 
 namespace hearth::api {

@@ -1,7 +1,7 @@
 #include "api/services.h"
 
-#include "api/errors.h"
 #include "api/generate.h"
+#include "api/http/errors.h"
 
 namespace hearth::api {
 
@@ -28,7 +28,7 @@ static Handler handler_of(const Protocol& protocol, Services& services) {
       writer->send(protocol.answer(*request, services));
     };
   return [&](std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) {
-    services.server.work([&, request, writer] { writer->send(protocol.answer(*request, services)); });
+    services.server.work_briefly([&, request, writer] { writer->send(protocol.answer(*request, services)); });
   };
 }
 

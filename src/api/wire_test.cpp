@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "api/errors.h"
+#include "api/http/errors.h"
 #include "api/protocol.h"
 #include "base/file.h"
 #include "runner/shared_data.h"

@@ -49,7 +49,7 @@ Result<std::unique_ptr<ModelLibrary>> ModelLibrary::open(LibraryOptions options,
   for (const auto& spec : models) HEARTH_TRY_VOID(library->add(spec));
   const std::string& folder = library->options_.models_dir;
   if (!folder.empty() && !is_folder(folder)) return fail(ErrorCode::kNotFound, "the folder of models '{}' does not exist", folder);
-  library->look_into_folder();
+  library->take_in(library->paths_in_folder());
   library->thread_ = std::thread([self = library.get()] { self->run(); });
   return library;
 }
@@ -84,17 +84,26 @@ Result<void> ModelLibrary::add(const std::string& spec) {
   return {};
 }
 
-// New files are taken in; what was there stays, under its name, even when its file is gone.
-void ModelLibrary::look_into_folder() {
-  if (options_.models_dir.empty()) return;
+// Not under the lock: the folder may be on a slow disk.
+std::vector<std::string> ModelLibrary::paths_in_folder() const {
+  std::vector<std::string> paths;
+  if (options_.models_dir.empty()) return paths;
   const auto names = names_in(options_.models_dir);
-  if (!names) return log::warn("{}", names.error().text());
-  for (const std::string& name : *names) {
-    const std::string path = (fs::path(options_.models_dir) / name).string();
-    if (!is_model(path)) continue;
+  if (!names) return log::warn("{}", names.error().text()), paths;
+  for (const std::string& name : *names)
+    if (std::string path = (fs::path(options_.models_dir) / name).string(); is_model(path)) paths.push_back(std::move(path));
+  return paths;
+}
+
+// New files are taken in; what was there stays, under its name, even when its file is gone.
+void ModelLibrary::take_in(std::span<const std::string> paths) {
+  for (const std::string& path : paths) {
     const bool is_known = std::ranges::any_of(entries_, [&](const auto& entry) { return entry->path == path; });
-    if (is_known) continue;
-    if (const auto added = add(path); !added) log::warn("{} is not served: {}", path, added.error().text());
+    if (is_known || refused_.contains(path)) continue;
+    const auto added = add(path);
+    if (added) continue;
+    log::warn("{} is not served: {}", path, added.error().text());
+    refused_.insert(path);
   }
 }
 
@@ -104,12 +113,17 @@ ModelLibrary::Entry* ModelLibrary::find(std::string_view name) {
 }
 
 Result<std::string> ModelLibrary::resolve(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  if (name.empty() || name == "default") {
-    if (!first_loaded_.empty()) return first_loaded_;
-    if (!entries_.empty()) return entries_.front()->name;
+  {
+    const std::lock_guard lock(mutex_);
+    if (name.empty() || name == "default") {
+      if (!first_loaded_.empty()) return first_loaded_;
+      if (!entries_.empty()) return entries_.front()->name;
+    }
+    if (const Entry* entry = find(name)) return entry->name;
   }
-  if (find(name) == nullptr) look_into_folder();
+  const auto paths = paths_in_folder();
+  const std::lock_guard lock(mutex_);
+  take_in(paths);
   if (const Entry* entry = find(name)) return entry->name;
   std::string names;
   for (size_t i = 0; i < std::min<size_t>(entries_.size(), 20); ++i) names += (i == 0 ? "" : ", ") + entries_[i]->name;
@@ -196,8 +210,9 @@ Result<void> ModelLibrary::unload(const std::string& name) {
 }
 
 std::vector<ModelStatus> ModelLibrary::list() {
+  const auto paths = paths_in_folder();
   const std::lock_guard lock(mutex_);
-  look_into_folder();
+  take_in(paths);
   std::vector<ModelStatus> out;
   for (const auto& entry : entries_) {
     ModelStatus status{entry->name, entry->path, entry->state, 0, entry->users, 0, {}};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -83,7 +84,8 @@ class ModelLibrary {
 
   explicit ModelLibrary(LibraryOptions options);
   Result<void> add(const std::string& spec);
-  void look_into_folder();
+  std::vector<std::string> paths_in_folder() const;
+  void take_in(std::span<const std::string> paths);
   Entry* find(std::string_view name);
   Result<ModelFiles> files_of(Entry& entry);
   bool is_alone() const;  // of all known models
@@ -101,6 +103,7 @@ class ModelLibrary {
   mutable std::mutex mutex_;                       // guards what follows
   std::condition_variable news_;
   std::vector<std::unique_ptr<Entry>> entries_;    // never removed
+  std::set<std::string> refused_;                  // paths of the folder that were told of
   std::string first_loaded_;
   std::deque<Entry*> wanted_;
   bool is_closing_ = false;

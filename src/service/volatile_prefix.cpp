@@ -12,10 +12,12 @@ namespace {
 constexpr std::string_view kVolatileLines[] = {"x-anthropic-billing-header:"};
 
 bool drop_lines(std::string& text) {
-  const size_t before = text.size();
-  while (std::ranges::any_of(kVolatileLines, [&](std::string_view line) { return text.starts_with(line); }))
-    text.erase(0, std::min(text.find('\n'), text.size() - 1) + 1);
-  return text.size() != before;
+  std::string_view rest = text;
+  while (std::ranges::any_of(kVolatileLines, [&](std::string_view line) { return rest.starts_with(line); }))
+    rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
+  const size_t dropped = text.size() - rest.size();
+  text.erase(0, dropped);
+  return dropped > 0;
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ FLOORS = {
     "model": {"ops", "checkpoint", "quant", "tensor"},
     "engine": {"model", "ops", "text/grammar", "tensor"},
     # Services choose backends (the makers in ops/*/x_backend.h) and read checkpoint metadata and model plans.
-    "api": {"service", "text/chat/message.h"},
+    "api/http": set(),
+    "api": {"api/http", "service", "text/chat/message.h"},
     "service": {"engine", "hub", "fit", "text", "checkpoint", "model", "ops", "ops/cpu", "ops/reference", "quant", "tensor"},
     "apps": {"*"},
 }

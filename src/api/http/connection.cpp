@@ -6,7 +6,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "api/errors.h"
+#include "api/http/errors.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -17,7 +17,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::awaitable;
 using boost::system::error_code;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kForEver{24LL * 3600 * 1000};
 constexpr std::chrono::milliseconds kLingerTime{1000};
@@ -93,12 +92,16 @@ awaitable<void> Connection::run() {
     asio::co_spawn(executor_, [self]() { return self->read_loop(); }, asio::detached);
     while (true) {
       auto request = co_await next_request();
-      if (!request) co_await refuse(std::move(request).error());
-      if (!request) co_await linger();
-      if (!request || !*request) break;
+      if (!request) {
+        co_await refuse(std::move(request).error());
+        co_await linger();
+        break;
+      }
+      if (!*request) break;
       (*request)->id = request_id(**request);
       const bool goes_on = co_await answer(std::make_shared<const Request>(std::move(**request)));
-      if (!goes_on) break;
+      if (leaves_body_) co_await linger();
+      if (!goes_on || leaves_body_) break;
     }
   }
   never_expire();
@@ -130,12 +133,14 @@ awaitable<void> Connection::read_loop() {
 // Nothing: the connection ends between requests.
 awaitable<Result<std::optional<Request>>> Connection::next_request() {
   bool has_begun = false, is_in_body = false;
+  idle_since_ = Clock::now();
   expire_in(limits_.idle_time);
   while (true) {
     size_t taken = 0;
     if (!input_.empty()) {
       if (!has_begun) expire_in(limits_.header_time);
       has_begun = true;
+      idle_since_.reset();
       const auto fed = parser_.feed(input_);
       if (!fed) co_return Failure(fed.error());
       taken = *fed;
@@ -145,9 +150,16 @@ awaitable<Result<std::optional<Request>>> Connection::next_request() {
     if (parser_.is_done()) break;
     if (parser_.has_header() && !is_in_body) {
       is_in_body = true;
-      const auto head = parser_.head();
+      auto head = parser_.head();
       if (!head) co_return Failure(head.error());
-      if (const auto admitted = admits_(*head); !admitted) co_return Failure(admitted.error());
+      const auto body_bytes = admits_(*head);
+      if (!body_bytes) {
+        leaves_body_ = true;
+        head->keeps_alive = false;
+        never_expire();
+        co_return std::optional<Request>(std::move(*head));
+      }
+      if (const auto fits = parser_.limit_body(*body_bytes); !fits) co_return Failure(fits.error());
       if (parser_.expects_continue() && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return std::optional<Request>();
       expire_in(limits_.body_time);
     }
@@ -202,13 +214,14 @@ awaitable<bool> Connection::answer(std::shared_ptr<const Request> request) {
 }
 
 awaitable<void> Connection::refuse(Error error) {
-  const auto request = std::make_shared<Request>();
+  const auto request = std::make_shared<Request>(parser_.has_header() ? parser_.head().value_or(Request()) : Request());
   request->id = request_id(*request);
   request->keeps_alive = false;
   Exchange exchange(request, limits_.unread_bytes, [] {});
   exchange.send(error_response(error));
   options_.answered(exchange.status());
-  log::event(log::Level::kInfo, "request", Json::object({{"id", request->id}, {"status", exchange.status()}, {"refused", error.text()}}));
+  log::event(log::Level::kInfo, "request", Json::object({{"id", request->id}, {"method", request->method}, {"path", request->path}, {"status", exchange.status()},
+                                                         {"refused", error.text()}}));
   const std::string bytes = exchange.take().bytes;
   co_await write(bytes);
 }

@@ -24,6 +24,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();  // ends after the present request, at once if there is none
   void cut();    // ends now
 
+  using Clock = std::chrono::steady_clock;
+  std::optional<Clock::time_point> idle_since() const { return idle_since_; }  // nothing of a next request is here
+
  private:
   using Milliseconds = std::chrono::milliseconds;
 
@@ -54,6 +57,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_over_ = false;               // nothing more can be read
   bool is_late_ = false;               // a deadline has passed
   bool is_draining_ = false, is_writing_ = false;
+  bool leaves_body_ = false;           // of a request that was refused before it
+  std::optional<Clock::time_point> idle_since_;
 };
 
 }  // namespace hearth::api

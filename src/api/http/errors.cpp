@@ -1,4 +1,4 @@
-#include "api/errors.h"
+#include "api/http/errors.h"
 
 #include <algorithm>
 
@@ -22,7 +22,7 @@ Json error_json(const Error& error) {
   const ErrorFacts& facts = error_facts(error.code);
   const bool names_place = error.message.starts_with(error.where);  // as sentences about JSON paths do
   Json body = Json::object({{"message", names_place ? error.message : error.text()}, {"type", error_type(error.code)}});
-  body.set("param", error.where.empty() ? Json() : Json(error.where));
+  body.set("param", names_place && !error.where.empty() ? Json(error.where) : Json());
   body.set("code", facts.name);
   if (error.code == ErrorCode::kContextExceeded) {
     body.set("n_prompt_tokens", static_cast<int64_t>(error.asked));

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "api/http/errors.h"
 #include "base/check.h"
 
 namespace hearth::api {
@@ -100,8 +101,13 @@ void Exchange::abandon() {
     const std::lock_guard lock(mutex_);
     if (state_ == State::kEnded) return;
     dropped.swap(when_gone_);
-    if (state_ == State::kWaiting) pending_ += head({.status = 500, .body = {}}, /*whole=*/true);
-    else keeps_alive_ = false, is_cut_ = true;
+    if (state_ == State::kStreaming) {
+      keeps_alive_ = false, is_cut_ = true;
+    } else if (!is_gone_) {
+      const Response failed = error_response({ErrorCode::kInternal, "the request failed inside the server", {}});
+      pending_ += head(failed, /*whole=*/true);
+      if (has_body_) pending_ += failed.body;
+    }
     state_ = State::kEnded;
   }
   wake_();
@@ -149,6 +155,21 @@ bool Exchange::keeps_alive() const {
 bool Exchange::is_cut() const {
   const std::lock_guard lock(mutex_);
   return is_cut_;
+}
+
+bool Exchange::is_gone() const {
+  const std::lock_guard lock(mutex_);
+  return is_gone_ || is_cut_;
+}
+
+size_t Exchange::sent_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return sent_bytes_;
+}
+
+int Exchange::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
 }
 
 bool Exchange::is_event_stream() const {

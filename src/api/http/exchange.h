@@ -20,6 +20,7 @@ class Exchange final : public ResponseWriter {
   void begin(Response head) override;
   bool write(std::string_view bytes) override;
   void end() override;
+  bool is_gone() const override;
   void when_gone(std::function<void()> call) override;
 
   // What follows is the connection's side.
@@ -35,8 +36,8 @@ class Exchange final : public ResponseWriter {
   bool keeps_alive() const;              // after the answer, once complete
   bool is_event_stream() const;          // has begun one
   bool is_cut() const;
-  size_t sent_bytes() const { return sent_bytes_; }
-  int status() const { return status_; }
+  size_t sent_bytes() const;
+  int status() const;
 
  private:
   enum class State { kWaiting, kStreaming, kEnded };
@@ -53,7 +54,7 @@ class Exchange final : public ResponseWriter {
   std::string pending_;
   std::function<void()> when_gone_;
   size_t sent_bytes_ = 0;
-  int status_ = 0;
+  int status_ = 499;  // of a client that goes before it has another
 };
 
 }  // namespace hearth::api

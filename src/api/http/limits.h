@@ -11,6 +11,7 @@ struct Limits {
   // Bytes of one request.
   size_t header_bytes = 16 << 10;          // request line and headers
   size_t body_bytes = size_t{32} << 20;
+  size_t small_body_bytes = 4 << 10;       // where no body is wanted
   size_t json_values = size_t{2} << 20;    // of a body: as many token ids, and some hundred MB in memory
   // Fields of one request.
   uint32_t choices = 64;                   // n times prompts
@@ -20,6 +21,8 @@ struct Limits {
   uint32_t logit_biases = 1024;
   uint32_t template_variables = 32;
   int64_t max_tokens = 1 << 24;
+  size_t logprobs = 1 << 20;               // of an answer that is not streamed, likeliest tokens among them: some 500 MB
+  size_t work_bytes = size_t{256} << 20;   // of all requests that wait for a worker; each counts as 64 KB at least
   // Connections.
   uint32_t connections = 1024;
   size_t unread_bytes = 1 << 20;           // of an answer, held for a client that reads too slowly

@@ -40,6 +40,7 @@ class ResponseWriter {
   virtual void begin(Response head) = 0;               // its body are the first bytes of the stream
   virtual bool write(std::string_view bytes) = 0;      // false: the client is gone, or reads too slowly and was cut
   virtual void end() = 0;
+  virtual bool is_gone() const = 0;                    // nobody will read the answer
   // Called once, on the server's thread, if the client goes before the end; at once if it is gone already.
   virtual void when_gone(std::function<void()> call) = 0;
 };

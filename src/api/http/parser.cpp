@@ -14,23 +14,30 @@ struct RequestParser::Parser {
   Parser(size_t header_bytes, size_t body_bytes) {
     beast.header_limit(static_cast<uint32_t>(header_bytes));
     beast.body_limit(body_bytes);
-    beast.eager(true);
+    beast.eager(false);  // the header alone at first, so that nothing of the body is taken before its bound is known
   }
 };
 
 RequestParser::RequestParser(size_t header_bytes, size_t body_bytes)
-    : header_bytes_(header_bytes), body_bytes_(body_bytes), parser_(std::make_unique<Parser>(header_bytes, body_bytes)) {}
+    : header_bytes_(header_bytes), body_bytes_(body_bytes), body_limit_(body_bytes), parser_(std::make_unique<Parser>(header_bytes, body_bytes)) {}
 RequestParser::~RequestParser() = default;
 RequestParser::RequestParser(RequestParser&&) noexcept = default;
 
+static Failure too_large_body(size_t bytes) {
+  return fail(ErrorCode::kTooLarge, "the body of the request has more than {} bytes", bytes);
+}
+
 Result<size_t> RequestParser::feed(std::string_view bytes) {
+  // No body in chunks ends in less, and Beast asserts that it never sees less of a last chunk a second time.
+  constexpr size_t kShortestEnd = std::string_view("0\r\n\r\n").size();
+  if (has_header() && parser_->beast.chunked() && bytes.size() < kShortestEnd) return 0;
   boost::beast::error_code error;
   const size_t taken = parser_->beast.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (!error || error == beast_http::error::need_more) return taken;
   if (error == beast_http::error::header_limit)
     return fail(ErrorCode::kTooLarge, "the request line and headers have more than {} bytes", header_bytes_);
   if (error == beast_http::error::body_limit)
-    return fail(ErrorCode::kTooLarge, "the body of the request has more than {} bytes", body_bytes_);
+    return too_large_body(body_limit_);
   return fail(ErrorCode::kInvalidArgument, "malformed HTTP request: {}", error.message());
 }
 
@@ -39,6 +46,15 @@ bool RequestParser::is_done() const { return parser_->beast.is_done(); }
 
 bool RequestParser::expects_continue() const {
   return has_header() && !is_done() && boost::beast::iequals(parser_->beast.get()[beast_http::field::expect], "100-continue");
+}
+
+Result<void> RequestParser::limit_body(size_t bytes) {
+  const auto announced = parser_->beast.content_length();
+  if (announced && *announced > bytes) return too_large_body(bytes);
+  parser_->beast.body_limit(bytes);
+  parser_->beast.eager(true);
+  body_limit_ = bytes;
+  return {};
 }
 
 namespace {
@@ -98,6 +114,7 @@ Result<Request> RequestParser::take() {
   HEARTH_TRY(request, head());
   request.body = std::move(parser_->beast.get().body());
   parser_ = std::make_unique<Parser>(header_bytes_, body_bytes_);
+  body_limit_ = body_bytes_;
   return request;
 }
 

@@ -23,6 +23,9 @@ class RequestParser {
   bool is_done() const;
   bool expects_continue() const;  // the client waits for "100 Continue" before it sends the body
 
+  // A bound for the body of the present request, once the header is there. Errors: kTooLarge if it is announced to be larger.
+  Result<void> limit_body(size_t bytes);
+
   // The request without its body, once the header is there. Its id is not set. Errors: kInvalidArgument for a target that is no path
   // or a missing or doubled Host.
   Result<Request> head() const;
@@ -31,6 +34,7 @@ class RequestParser {
  private:
   struct Parser;
   size_t header_bytes_, body_bytes_;
+  size_t body_limit_;  // of the present request
   std::unique_ptr<Parser> parser_;
 };
 

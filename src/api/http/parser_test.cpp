@@ -71,9 +71,12 @@ TEST(Parser, ReadsPipelinedRequests) {
 }
 
 TEST(Parser, ReadsChunks) {
-  const Read read = read_all("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", 3);
-  ASSERT_EQ(read.requests.size(), 1u);
-  EXPECT_EQ(read.requests[0].body, "abcde");
+  for (const auto& [chunks, body] : {std::pair("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", "abcde"), {"0\r\n\r\n", ""}, {"1\r\na\r\n0\r\nA: b\r\n\r\n", "a"}})
+    for (size_t piece = 1; piece < 9; ++piece) {
+      const Read read = read_all(fmt::format("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunks), piece);
+      ASSERT_EQ(read.requests.size(), 1u) << chunks << piece;
+      EXPECT_EQ(read.requests[0].body, body);
+    }
 }
 
 TEST(Parser, WaitsForWhatIsTruncated) {
@@ -101,7 +104,7 @@ TEST(Parser, RefusesWhatIsNoRequest) {
       fmt::format("POST / HTTP/1.1\r\n{}Content-Length: 99999999999999999999\r\n\r\n", host),
       fmt::format("POST / HTTP/1.1\r\n{}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", host),
       fmt::format("POST / HTTP/1.1\r\n{}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", host),  // smuggling
-      fmt::format("POST / HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\nzz\r\n", host),
+      fmt::format("POST / HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", host),
       fmt::format("POST / HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", host),
       fmt::format("POST / HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", host),
       fmt::format("GET / HTTP/1.1\r\n{}A : b\r\n\r\n", host),

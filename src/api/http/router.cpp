@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "api/errors.h"
+#include "api/http/errors.h"
+#include "api/http/limits.h"
 
 namespace hearth::api {
 
@@ -43,9 +44,12 @@ Result<void> Router::admit(const Request& request) const {
   return is_known && is_open ? Result<void>() : access_.check_key(request);
 }
 
-Result<void> Router::admits(const Request& head) const {
-  HEARTH_TRY_VOID(access_.check_place(head));
-  return admit(head);
+std::optional<size_t> Router::admits(const Request& head) const {
+  if (!access_.check_place(head) || !admit(head)) return {};
+  const bool wants_body = std::ranges::any_of(routes_, [&](const Route& route) {
+    return matches(route, head.path) && route.method == "POST" && takes(route, head.method);
+  });
+  return wants_body ? Limits().body_bytes : Limits().small_body_bytes;
 }
 
 void Router::handle(std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) const {

@@ -1,6 +1,7 @@
 #pragma once
 // From a request to the function that answers it: place, key, route, in this order. A route says who may call it; one that
 // says nothing needs a key, and so does a path that is no route.
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -23,8 +24,8 @@ class Router {
  public:
   Router(const AccessOptions& access, std::vector<Route> routes) : access_(access), routes_(std::move(routes)) {}
 
-  // Whether a request comes from where it may, with a key that its path wants. Errors: kForbidden, kUnauthorized.
-  Result<void> admits(const Request& head) const;
+  // How many bytes the body of a request may have that comes from where it may, with a key that its path wants; nothing for others.
+  std::optional<size_t> admits(const Request& head) const;
   void handle(std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) const;
   std::span<const Route> routes() const { return routes_; }
 

@@ -13,6 +13,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <mutex>
 #include <new>
 #include <set>
 
@@ -35,9 +36,9 @@ constexpr std::string_view kFull =
 class AsioServer final : public Server {
  public:
   explicit AsioServer(const ServerOptions& options)
-      : options_(options), workers_(options.workers), signals_(io_), tcp_(io_), local_(io_), patience_(io_) {}
+      : options_(options), workers_(options.workers), brief_worker_(1), signals_(io_), tcp_(io_), local_(io_), patience_(io_) {}
   ~AsioServer() override {
-    workers_.join();
+    join_workers();
     if (local_.is_open() || is_bound_locally_) ::unlink(options_.unix_socket.c_str());
   }
 
@@ -50,19 +51,11 @@ class AsioServer final : public Server {
   void stop() override {
     asio::post(io_, [this] { drain(); });
   }
-  // A task without memory ends what it was about: its writer goes with it, and the connection is cut.
-  void work(std::function<void()> task) override {
-    asio::post(workers_, [task = std::move(task)] {
-      try {
-        task();
-      } catch (const std::bad_alloc&) {
-        log::warn("memory ran out in a request");
-      }
-    });
+  Result<void> work(size_t bytes, std::function<void()> task) override;
+  void work_briefly(std::function<void()> task) override {
+    asio::post(brief_worker_, [this, task = std::move(task)] { run_task(task); });
   }
-  void after(std::chrono::milliseconds delay, std::function<void()> task) override;
   std::string address() const override { return address_; }
-  size_t connections() const override { return connections_.size(); }
 
  private:
   Result<void> load_certificate();
@@ -71,13 +64,27 @@ class AsioServer final : public Server {
   template <class Acceptor>
   awaitable<void> accept_loop(Acceptor& acceptor);
   void start(Socket socket);
+  bool make_room();
+  void run_task(const std::function<void()>& task) const;
+  void join_workers() {
+    {
+      const std::lock_guard lock(working_);
+      has_ended_ = true;
+    }
+    workers_.join();
+    brief_worker_.join();
+  }
   void wait_for_signal();
   void drain();
   void cut();
 
   const ServerOptions options_;
   asio::io_context io_{1};
-  asio::thread_pool workers_;
+  asio::thread_pool workers_, brief_worker_;
+  std::mutex working_;                // guards the next two
+  size_t waiting_bytes_ = 0;          // of tasks for workers
+  bool has_ended_ = false;            // workers take no more
+  std::atomic<bool> is_cut_{false};   // nobody waits for what has not begun
   asio::signal_set signals_;
   std::unique_ptr<asio::ssl::context> tls_;
   tcp::acceptor tcp_;
@@ -144,13 +151,30 @@ Result<void> AsioServer::open_local() {
   return {};
 }
 
-void AsioServer::after(std::chrono::milliseconds delay, std::function<void()> task) {
-  auto timer = std::make_shared<asio::steady_timer>(io_, delay);
-  asio::post(io_, [timer, task = std::move(task)]() mutable {
-    timer->async_wait([timer, task = std::move(task)](error_code error) {
-      if (!error) task();
-    });
+Result<void> AsioServer::work(size_t bytes, std::function<void()> task) {
+  const size_t counted = std::max<size_t>(bytes, 64 << 10);
+  const std::lock_guard lock(working_);
+  if (has_ended_) return fail(ErrorCode::kUnavailable, "the server is shutting down");
+  if (waiting_bytes_ + counted > options_.limits.work_bytes) return fail(ErrorCode::kBusy, "too many requests wait to be read; try again");
+  waiting_bytes_ += counted;
+  asio::post(workers_, [this, counted, task = std::move(task)] {
+    {
+      const std::lock_guard lock(working_);
+      waiting_bytes_ -= counted;
+    }
+    run_task(task);
   });
+  return {};
+}
+
+// A task without memory ends what it was about: its writer goes with it, and the request has failed.
+void AsioServer::run_task(const std::function<void()>& task) const {
+  if (is_cut_) return;
+  try {
+    task();
+  } catch (const std::bad_alloc&) {
+    log::warn("memory ran out in a request");
+  }
 }
 
 template <class Acceptor>
@@ -170,10 +194,23 @@ awaitable<void> AsioServer::accept_loop(Acceptor& acceptor) {
   }
 }
 
+// The connection that has waited longest for a next request ends. Otherwise one peer could hold all of them.
+bool AsioServer::make_room() {
+  if (connections_.size() < options_.limits.connections) return true;
+  std::shared_ptr<Connection> longest;
+  for (const auto& connection : connections_) {
+    if (connection->idle_since() && (longest == nullptr || *connection->idle_since() < *longest->idle_since())) longest = connection;
+  }
+  if (longest == nullptr) return false;
+  longest->cut();
+  connections_.erase(longest);
+  return true;
+}
+
 void AsioServer::start(Socket socket) {
   error_code ignored;
-  if (connections_.size() >= options_.limits.connections) {
-    log::warn("{} connections are open, another is refused", connections_.size());
+  if (!make_room()) {
+    log::warn("{} connections are in use, another is refused", connections_.size());
     socket.non_blocking(true, ignored);
     if (!tls_) socket.write_some(asio::buffer(kFull), ignored);
     return;
@@ -215,6 +252,7 @@ void AsioServer::drain() {
 
 void AsioServer::cut() {
   log::warn("stopping: {} connections are cut", connections_.size());
+  is_cut_ = true;
   for (const auto& connection : std::set(connections_)) connection->cut();
 }
 
@@ -228,7 +266,9 @@ void AsioServer::run(Handler handler, Admission admits, std::function<void()> dr
   if (tcp_.is_open()) asio::co_spawn(io_, accept_loop(tcp_), asio::detached);
   if (local_.is_open()) asio::co_spawn(io_, accept_loop(local_), asio::detached);
   io_.run();
-  workers_.join();
+  error_code ignored;
+  signals_.clear(ignored);
+  join_workers();
 }
 
 }  // namespace

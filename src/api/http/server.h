@@ -7,10 +7,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "api/http/limits.h"
 #include "api/http/message.h"
-#include "api/limits.h"
 #include "base/result.h"
 
 namespace hearth::api {
@@ -26,7 +27,8 @@ struct ServerOptions {
   Limits limits;
 };
 
-using Admission = std::function<Result<void>(const Request& head)>;  // of a request without its body
+// How many bytes the body of a request may have; nothing where the handler refuses it, whatever its body.
+using Admission = std::function<std::optional<size_t>(const Request& head)>;
 
 class Server {
  public:
@@ -35,17 +37,18 @@ class Server {
   static Result<std::unique_ptr<Server>> listen(const ServerOptions& options);
   virtual ~Server() = default;
 
-  // Serves until SIGTERM, SIGINT or stop(), and then until what runs has ended or drain_time is over; a second signal cuts.
+  // Serves until SIGTERM, SIGINT or stop(), and then until what runs has ended or drain_time is over; a second signal cuts, and once
+  // this has returned signals do again what they do by default.
   // `draining` is called when it begins. Every request is answered exactly once, whatever the handler does with its writer. `admits` is
   // asked, on the server's thread, before a body is waited for that has not come with its header: who is refused sends none.
   virtual void run(Handler handler, Admission admits, std::function<void()> draining) = 0;
   virtual void stop() = 0;                             // from any thread
 
-  virtual void work(std::function<void()> task) = 0;   // on a worker thread, from any thread
-  virtual void after(std::chrono::milliseconds delay, std::function<void()> task) = 0;  // on the server's thread, from any
+  // Runs a task that holds that many bytes of a request on a worker thread; from any thread. Errors: kBusy when too many wait.
+  virtual Result<void> work(size_t bytes, std::function<void()> task) = 0;
+  virtual void work_briefly(std::function<void()> task) = 0;  // on a thread of its own, for what takes no time
 
   virtual std::string address() const = 0;             // "http://127.0.0.1:8080", "unix:/run/hearth.sock"
-  virtual size_t connections() const = 0;              // on the server's thread
 };
 
 }  // namespace hearth::api

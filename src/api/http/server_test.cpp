@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "api/http/errors.h"
 #include "base/test_folder.h"
 
 namespace hearth::api {
@@ -97,7 +98,7 @@ class Serving : public ::testing::Test {
   void echo() {
     start([](auto request, auto writer) { writer->send({.body = request->path + request->body, .content_type = "text/plain"}); });
   }
-  Admission admits_ = [](const Request&) { return Result<void>(); };
+  Admission admits_ = [](const Request&) { return std::optional<size_t>(1 << 20); };
   void TearDown() override {
     if (server_ != nullptr) server_->stop();
     if (thread_.joinable()) thread_.join();
@@ -192,34 +193,73 @@ TEST_F(Serving, ABodyThatWasAskedForMustCome) {
 }
 
 TEST_F(Serving, WhoIsRefusedSendsNoBody) {
-  admits_ = [](const Request& head) {
-    return head.header("x-key") == "k" ? Result<void>() : fail(ErrorCode::kUnauthorized, "no key for {}", head.path);
-  };
-  echo();
+  admits_ = [](const Request& head) { return head.header("x-key") == "k" ? std::optional<size_t>(100) : std::nullopt; };
+  start([](auto request, auto writer) {
+    writer->add_header("X-Seen", request->path);
+    if (request->header("x-key") != "k") return writer->send(error_response({ErrorCode::kUnauthorized, "no key", {}}));
+    writer->send({.body = request->path + request->body, .content_type = "text/plain"});
+  });
   for (const char* expects : {"", "Expect: 100-continue\r\n"}) {
     Client refused(port_), admitted(port_);
     refused.send(fmt::format("POST /x HTTP/1.1\r\nHost: h\r\n{}Content-Length: 30000000\r\n\r\nab", expects));
     const std::string answer = refused.read_all();
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 401 ")) << answer;
-    EXPECT_NE(answer.find("no key for /x"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("X-Seen: /x"), std::string::npos) << answer;
     admitted.send(fmt::format("POST /x HTTP/1.1\r\nHost: h\r\nX-Key: k\r\n{}Content-Length: 4\r\n\r\nab", expects));
     admitted.send("cd");
     EXPECT_NE(admitted.read_until("/xabcd").find("200 OK"), std::string::npos);
   }
 }
 
-TEST_F(Serving, BoundsConnections) {
-  options_.limits.connections = 2;
+TEST_F(Serving, BodiesAreAsLargeAsTheirPathWants) {
+  admits_ = [](const Request&) { return std::optional<size_t>(4); };
   echo();
-  Client first(port_), second(port_);
-  for (Client* client : {&first, &second}) {
-    client->send(kGet);
-    client->read_until("/a");
+  for (const char* body : {"Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n5\r\n"}) {
+    Client client(port_);
+    client.send(fmt::format("POST /x HTTP/1.1\r\nHost: h\r\n{}", body));
+    EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 413 ")) << body;
   }
-  Client third(port_);
-  EXPECT_TRUE(third.read_all().starts_with("HTTP/1.1 503 "));
-  first.send(kGet);
-  EXPECT_NE(first.read_until("/a").find("200 OK"), std::string::npos);
+  Client client(port_);
+  client.send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n");
+  client.send("2\r\ncd\r\n0\r\n\r\n");
+  EXPECT_NE(client.read_until("/xabcd").find("200 OK"), std::string::npos);
+}
+
+TEST_F(Serving, BoundsWhatWaitsForAWorker) {
+  options_.limits.work_bytes = 300 << 10;
+  options_.workers = 1;
+  echo();
+  Event holds, first;
+  EXPECT_TRUE(server_->work(0, [&] { first.set(), holds.wait(); }));
+  EXPECT_TRUE(first.wait());
+  EXPECT_TRUE(server_->work(200 << 10, [] {}));
+  EXPECT_TRUE(server_->work(1, [] {}));
+  const auto refused = server_->work(64 << 10, [] {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kBusy);
+  holds.set();
+}
+
+TEST_F(Serving, BoundsConnections) {
+  std::vector<std::shared_ptr<ResponseWriter>> held;
+  options_.limits.connections = 2;
+  start([&held](auto request, auto writer) {
+    writer->begin({.body = request->path, .content_type = "text/plain"});
+    request->path == "/held" ? held.push_back(writer) : writer->end();
+  });
+  Client first(port_), second(port_);
+  for (Client* client : {&second, &first}) {
+    client->send(kGet);
+    EXPECT_NE(client->read_until("0\r\n\r\n").find("200 OK"), std::string::npos);
+  }
+  Client third(port_);  // takes the place of the one that has waited longest for a next request
+  EXPECT_EQ(second.read_all(), "");
+  for (Client* client : {&first, &third}) {
+    client->send("GET /held HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_NE(client->read_until("/held").find("200 OK"), std::string::npos);
+  }
+  Client fourth(port_);
+  EXPECT_TRUE(fourth.read_all().starts_with("HTTP/1.1 503 "));
 }
 
 // A handler that begins a stream and keeps its writer for the test.
@@ -311,7 +351,7 @@ TEST_F(Streaming, CutsWhatOutlastsTheDrain) {
 
 TEST_F(Serving, AnswersFromOtherThreads) {
   start([this](auto request, auto writer) {
-    server_->work([request, writer] { writer->send({.body = "worked"}); });
+    EXPECT_TRUE(server_->work(0, [request, writer] { writer->send({.body = "worked"}); }));
   });
   Client client(port_);
   client.send(kGet);

@@ -19,6 +19,7 @@ class RecordingWriter final : public ResponseWriter {
   void begin(Response head) override { send(std::move(head)); }
   bool write(std::string_view bytes) override { return body += bytes, true; }
   void end() override {}
+  bool is_gone() const override { return false; }
   void when_gone(std::function<void()>) override {}
 
   std::string header(std::string_view name) const {
@@ -36,10 +37,9 @@ class NoServer final : public Server {
  public:
   void run(Handler, Admission, std::function<void()>) override {}
   void stop() override {}
-  void work(std::function<void()> task) override { task(); }
-  void after(std::chrono::milliseconds, std::function<void()>) override {}
+  Result<void> work(size_t, std::function<void()> task) override { return task(), Result<void>(); }
+  void work_briefly(std::function<void()> task) override { task(); }
   std::string address() const override { return ""; }
-  size_t connections() const override { return 0; }
 };
 
 }  // namespace hearth::api::testing

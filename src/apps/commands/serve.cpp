@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "api/services.h"
@@ -107,7 +108,8 @@ class Serve final : public Command {
   Result<void> run(const Invocation& call) override {
     if (call.arguments.empty() && options_.models_dir.empty())
       return fail(ErrorCode::kUsage, "no model: name a file or folder, or give a folder of models with --models-dir");
-    HEARTH_TRY(access, access_options());
+    HEARTH_TRY(access, access_options(call.options));
+    std::signal(SIGPIPE, SIG_IGN);  // whoever started it may have stopped reading what it says
     raise_descriptor_limit();
     log::set_format(options_.log_format == "json" ? log::Format::kJson : log::Format::kText);
     HEARTH_TRY(library_options, library_options(call.options));
@@ -119,10 +121,12 @@ class Serve final : public Command {
   }
 
  private:
-  Result<api::AccessOptions> access_options() {
-    for (const auto* keys : {&options_.keys, &options_.admin_keys})
-      for (const auto& key : *keys)
-        if (key.empty()) return fail(ErrorCode::kUsage, "a key must not be empty");
+  Result<api::AccessOptions> access_options(options::OptionList& given) {
+    for (const char* name : {"api-key", "admin-key"}) {  // an empty text clears a list, and a server without keys is open
+      const options::Option& keys = *given.find(name);
+      if (keys.source > options::Source::kDefault && keys.value_text().empty())
+        return fail(ErrorCode::kUsage, "--{} is given by {} and empty; leave it out for a server without keys", name, source_name(keys.source));
+    }
     if (!options_.key_file.empty()) HEARTH_TRY_VOID(read_keys(options_.key_file, options_.keys));
     if (!options_.admin_key_file.empty()) HEARTH_TRY_VOID(read_keys(options_.admin_key_file, options_.admin_keys));
     const bool is_local = !options_.unix_socket.empty() || api::is_loopback(options_.host);

@@ -58,7 +58,8 @@ Value call_value(const ToolCall& call, const ContentForm& form) {
 Value message_value(const Message& message, const ContentForm& form) {
   Entries entries;
   if (!message.thinking.empty()) entries.emplace_back(literal("thinking"), input_text(message.thinking));
-  entries.emplace_back(literal("role"), vocabulary_word(message.role));
+  const bool is_developer = message.role == "developer" && !form.knows_developers;
+  entries.emplace_back(literal("role"), is_developer ? literal("system") : vocabulary_word(message.role));
   entries.emplace_back(literal("content"), content_value(message, form));
   if (!message.tool_calls.empty()) {
     std::vector<Value> calls;

@@ -11,6 +11,7 @@ struct ContentForm {
   bool takes_parts = false;        // "content": [{"type": "text", "text": "..."}]
   bool arguments_as_text = false;  // a call's arguments as JSON text instead of an object
   bool null_beside_calls = false;  // null instead of "" as the content of a message that has only calls
+  bool knows_developers = false;   // others would pass over what a developer says, and see it as said by the system
 };
 
 // Every string that came from the conversation counts as input, but for roles and types of the protocols' own

@@ -250,7 +250,7 @@ TEST(ChatTemplates, SurviveDamage) {
   testing::count_cases("damaged templates", count);
 }
 
-TEST(ChatForms, ContentBecomesPartsWhereATemplateWantsThem) {
+TEST(ChatForms, AreWhatATemplateWants) {
   const auto by_string = parsed("{% for m in messages %}{{ m.role + ':' + m.content + ';' }}{% endfor %}");
   const auto by_parts = parsed(
       "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text if p.type == 'text' else '<image>' }}|{% "
@@ -259,6 +259,10 @@ TEST(ChatForms, ContentBecomesPartsWhereATemplateWantsThem) {
   input.messages = {Message::of("user", "one")};
   EXPECT_EQ(by_string->render(input)->text, "user:one;");
   EXPECT_EQ(by_parts->render(input)->text, "user:one|;");
+  input.messages[0].role = "developer";
+  EXPECT_EQ(by_string->render(input)->text, "system:one;");
+  EXPECT_EQ(parsed("{{ messages[0].role }}{# or developer #}")->render(input)->text, "developer");
+  input.messages[0].role = "user";
   input.messages[0].content.push_back({ContentPart::Kind::kText, "two"});
   EXPECT_EQ(by_string->render(input)->text, "user:onetwo;");
   EXPECT_EQ(by_parts->render(input)->text, "user:one|two|;");

@@ -223,7 +223,7 @@ class Bpe final : public Model {
       }
     }
     constexpr size_t kKeep = 1 << 16;  // do not hold on to the memory of one huge word
-    if (symbols.capacity() > kKeep) symbols = {};
+    if (symbols.capacity() > kKeep) std::vector<Symbol>().swap(symbols);
   }
 
   const BpeOptions options_;
