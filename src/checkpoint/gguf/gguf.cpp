@@ -1,5 +1,6 @@
 #include "checkpoint/gguf/gguf.h"
 
+#include <algorithm>
 #include <limits>
 #include <unordered_set>
 
@@ -15,8 +16,8 @@ namespace {
 constexpr uint64_t kMaxKeys = 1 << 14;
 constexpr uint64_t kMaxTensors = 1 << 20;
 constexpr uint64_t kMaxNameBytes = 65535;
-constexpr uint64_t kMaxStringBytes = uint64_t{1} << 28;
-constexpr uint64_t kMaxArrayItems = uint64_t{1} << 24;
+constexpr uint64_t kMaxTextBytes = uint64_t{1} << 28;  // of the values of all keys together
+constexpr uint64_t kMaxArrayItems = uint64_t{1} << 24;  // of all keys together
 constexpr uint64_t kMinKeyBytes = 8 + 4 + 1;         // length, type, the smallest value
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 4 + 8;  // name length, rank, type, offset
 
@@ -67,6 +68,7 @@ class Parser {
   std::string read_name(std::string_view kind, std::unordered_set<std::string>& seen);
   Metadata::Value read_value(GgufType type);
   Metadata::Value read_array();
+  std::string read_text();
   Metadata::Value read_wide();
   std::vector<int64_t> read_wide_array(uint64_t count);
   std::vector<bool> read_booleans(uint64_t count);
@@ -81,6 +83,7 @@ class Parser {
   Contents out_;
   uint64_t tensor_count_ = 0;
   uint64_t key_count_ = 0;
+  uint64_t text_left_ = kMaxTextBytes, items_left_ = kMaxArrayItems;  // a sparse file costs its writer nothing
   uint64_t alignment_ = kGgufAlignment;
   std::vector<Row> rows_;
 };
@@ -167,7 +170,7 @@ Metadata::Value Parser::read_value(GgufType type) {
     case GgufType::kInt32: return int64_t{in_.number<int32_t>()};
     case GgufType::kFloat32: return double{in_.number<float>()};
     case GgufType::kBool: return read_boolean();
-    case GgufType::kString: return in_.text(kMaxStringBytes);
+    case GgufType::kString: return read_text();
     case GgufType::kArray: return read_array();
     case GgufType::kUint64: return read_wide();
     case GgufType::kInt64: return in_.number<int64_t>();
@@ -205,12 +208,13 @@ Metadata::Value Parser::read_array() {
   const uint64_t bytes = item_bytes(type);
   if (type == GgufType::kArray) refuse(offset, "arrays of arrays are not supported", ErrorCode::kUnsupported);
   else if (bytes == 0) refuse(offset, fmt::format("array item type {} is unknown", static_cast<uint32_t>(type)));
-  else if (count > kMaxArrayItems)
-    refuse(offset + 4, fmt::format("an array of {} items, at most {} are allowed", count, kMaxArrayItems));
+  else if (count > items_left_)
+    refuse(offset + 4, fmt::format("an array of {} items, at most {} are allowed in all keys together", count, kMaxArrayItems));
   else if (count * bytes > in_.remaining())
     refuse(offset + 4, fmt::format("an array of {} items, but only {} bytes follow; the file is truncated or damaged",
                                    count, in_.remaining()));
   if (!in_.ok()) return false;
+  items_left_ -= count;
   switch (type) {
     case GgufType::kUint8: return in_.numbers<uint8_t, int64_t>(count);
     case GgufType::kInt8: return in_.numbers<int8_t, int64_t>(count);
@@ -242,10 +246,18 @@ std::vector<bool> Parser::read_booleans(uint64_t count) {
   return out;
 }
 
+std::string Parser::read_text() {
+  const uint64_t offset = in_.position();
+  std::string text = in_.text(kMaxTextBytes);
+  if (text.size() > text_left_) refuse(offset, fmt::format("the keys hold more than {} bytes of text together", kMaxTextBytes));
+  text_left_ -= std::min<uint64_t>(text_left_, text.size());
+  return text;
+}
+
 std::vector<std::string> Parser::read_texts(uint64_t count) {
   std::vector<std::string> out;
   out.reserve(count);
-  for (uint64_t i = 0; i < count && in_.ok(); ++i) out.push_back(in_.text(kMaxStringBytes));
+  for (uint64_t i = 0; i < count && in_.ok(); ++i) out.push_back(read_text());
   return out;
 }
 

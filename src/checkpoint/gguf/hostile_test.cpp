@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/test_folder.h"
 #include "checkpoint/gguf/gguf.h"
 #include "checkpoint/test_bytes.h"
 #include "runner/shared_data.h"
@@ -72,6 +73,21 @@ TEST(HostileGguf, Keys) {
       {"integer above 2^63 in an array", one().key("k", 9).u32(10).u64(2).u64(1).u64(kMax).str(), "item 1", 57},
       {"the same key twice", Bytes::gguf(0, 2).key("k", 0).put('a').key("k", 0).put('b').str(), "twice", 38},
   });
+}
+
+// Each key within bounds, all of them not: a sparse file takes no room on its disk.
+TEST(HostileGguf, KeysThatAreTooMuchTogether) {
+  constexpr size_t kHalf = (size_t{1} << 23) + 1;
+  Bytes arrays = Bytes::gguf(0, 2);
+  for (const char* key : {"a", "b"}) arrays.key(key, 9).u32(0).u64(kHalf).zeros(kHalf);
+  expect_refused({{"arrays", arrays.str(), "at most 16777216 are allowed in all keys together", 24 + 13 + 12 + kHalf + 13 + 4}});
+
+  const hearth::testing::TestFolder folder;
+  constexpr uint64_t kMost = uint64_t{1} << 28;
+  const std::string path = folder.write("a.gguf", Bytes::gguf(0, 2).key("a", 8).u64(kMost).str());
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) + kMost);
+  std::ofstream(path, std::ios::app | std::ios::binary) << Bytes().key("b", 8).text("x").str();
+  EXPECT_NE(open(path).error().text().find("key 'b': the keys hold more than 268435456 bytes of text together"), std::string::npos);
 }
 
 TEST(HostileGguf, Alignments) {
