@@ -48,10 +48,12 @@ Result<Metadata> read_metadata(const std::string& folder, const Siblings& siblin
     return fail(ErrorCode::kNotFound, "{}: config.json is missing; give a model file or a model's folder", folder);
   HEARTH_TRY(generation, read_json(siblings, folder, "generation_config.json"));
   HEARTH_TRY(tokenizer, read_json(siblings, folder, "tokenizer_config.json"));
+  HEARTH_TRY(quantization, read_json(siblings, folder, "hf_quant_config.json"));
   HEARTH_TRY(chat_template, read_optional(siblings, "chat_template.jinja"));
   auto meta = huggingface_metadata({.config = *config,
                                     .generation = generation.value_or(Json::object()),
                                     .tokenizer = tokenizer.value_or(Json::object()),
+                                    .quantization = quantization.value_or(Json::object()),
                                     .chat_template = std::move(chat_template)});
   if (!meta) return at(folder, meta.error());
   meta->set("general.name", folder.substr(folder.find_last_of('/') + 1));

@@ -32,11 +32,10 @@ void add_head_lengths(const Json& config, const std::string& arch, Metadata& met
 }
 
 // Which layers see a window only: GGUF's sliding_window_pattern as one boolean per layer. Absent where all layers
-// slide.
+// slide. A config that speaks of windows and has none says so with a window of 0, lest the architecture's own apply.
 void add_window(const Json& config, const std::string& arch, const std::vector<std::string>& types, int64_t layers,
                 Metadata& meta) {
-  const int64_t window = config.integer_or("sliding_window", 0);
-  if (window <= 0 || !config.boolean_or("use_sliding_window", true)) return;
+  const int64_t window = config.boolean_or("use_sliding_window", true) ? config.integer_or("sliding_window", 0) : 0;
   std::vector<bool> slides;
   const int64_t every = config.integer_or("sliding_window_pattern", 0);
   for (const std::string& type : types) slides.push_back(type == "sliding_attention");
@@ -44,9 +43,9 @@ void add_window(const Json& config, const std::string& arch, const std::vector<s
     for (int64_t i = 0; i < layers; ++i) slides.push_back((i + 1) % every != 0);
   if (types.empty() && every <= 0 && config.has("use_sliding_window"))  // Qwen: the upper layers only
     for (int64_t i = 0; i < layers; ++i) slides.push_back(i >= config.integer_or("max_window_layers", 0));
-  if (!slides.empty() && std::find(slides.begin(), slides.end(), true) == slides.end()) return;
-  meta.set(arch + ".attention.sliding_window", window);
-  if (!slides.empty()) meta.set(arch + ".attention.sliding_window_pattern", std::move(slides));
+  const bool none_slides = window <= 0 || (!slides.empty() && std::ranges::find(slides, true) == slides.end());
+  if (config.has("sliding_window")) meta.set(arch + ".attention.sliding_window", none_slides ? int64_t{0} : window);
+  if (!none_slides && !slides.empty()) meta.set(arch + ".attention.sliding_window_pattern", std::move(slides));
 }
 
 // Hybrids: GGUF marks a layer without attention by 0 key/value heads.
@@ -93,6 +92,7 @@ Result<void> add_layers(const Json& config, const std::string& arch, Metadata& m
   HEARTH_TRY(types, layer_types(config, layers));
   add_head_lengths(config, arch, meta);
   add_window(config, arch, types, layers, meta);
+  if (config.boolean_or("use_bidirectional_attention", false)) meta.set(arch + ".attention.causal", false);
   HEARTH_TRY_VOID(add_convolutions(config, arch, types, layers, meta));
   round_feed_forward(config, arch, meta);
   if (const Json* dense = present(config, "mlp_only_layers"); dense != nullptr && dense->is_array()) {

@@ -32,7 +32,7 @@ constexpr Family kFamilies[] = {
 #undef HEARTH_FAMILY
 };
 
-enum class Kind : uint8_t { kInteger, kNumber, kBoolean, kText };
+enum class Kind : uint8_t { kInteger, kNumber, kNumberOrNone, kBoolean, kText };  // none: null, which is 0
 
 struct Rule {
   std::string_view from;
@@ -61,13 +61,16 @@ constexpr Rule kTokenizerRules[] = {
 };
 
 Result<Metadata::Value> convert(const Json& value, Kind kind, std::string_view key) {
-  static constexpr std::string_view kWanted[] = {"an integer", "a number", "true or false", "a string"};
+  static constexpr std::string_view kWanted[] = {"an integer", "a number", "a number or null", "true or false", "a string"};
   switch (kind) {
     case Kind::kInteger:  // 1e6 is one too; beyond 2^53 nothing a model counts
       if (value.is_number() && value.as_number() == std::floor(value.as_number()) &&
           std::abs(value.as_number()) <= 0x1p53)
         return value.is_integer() ? value.as_integer() : static_cast<int64_t>(value.as_number());
       break;
+    case Kind::kNumberOrNone:
+      if (value.is_null()) return 0.0;
+      [[fallthrough]];
     case Kind::kNumber:
       if (value.is_number()) return value.as_number();
       break;
@@ -84,7 +87,7 @@ Result<Metadata::Value> convert(const Json& value, Kind kind, std::string_view k
 
 Result<void> apply(std::span<const Rule> rules, const Json& json, const std::string& prefix, Metadata& meta) {
   for (const Rule& rule : rules) {
-    const Json* value = present(json, rule.from);
+    const Json* value = rule.kind == Kind::kNumberOrNone ? json.find(rule.from) : present(json, rule.from);
     const std::string key = rule.to.starts_with("hearth.") ? std::string(rule.to) : prefix + std::string(rule.to);
     if (value == nullptr || meta.has(key)) continue;
     HEARTH_TRY(converted, convert(*value, rule.kind, rule.from));
@@ -150,6 +153,16 @@ Result<void> add_token_ids(const Json& json, std::string_view file, Metadata& me
   return {};
 }
 
+// How the weights are quantized, as each maker's tools write it; nothing where they are not.
+std::optional<std::string> quantization_method(const HuggingfaceConfig& files, const Json& config) {
+  for (const char* key : {"quantization_config", "compression_config"})  // the latter: compressed-tensors before 2024-08
+    if (const Json* stated = present(config, key)) return stated->text_or("quant_method", "unknown");
+  if (const Json* mlx = present(config, "quantization")) return mlx->text_or("quant_method", "mlx");
+  const Json* model_opt = present(files.quantization, "quantization");  // whose algorithm is null where only the cache is quantized
+  if (model_opt == nullptr || present(*model_opt, "quant_algo") == nullptr) return std::nullopt;
+  return "modelopt " + model_opt->text_or("quant_algo", "");
+}
+
 constexpr size_t kMostEntries = 4096;  // of a list or an object: looking keys up is linear
 
 // One template, or a list of named ones of which "default" is the plain one.
@@ -195,8 +208,7 @@ Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files) {
   if (auto applied = apply(kRules, config, arch + ".", meta); !applied) return at("config.json", applied.error());
   if (auto added = add_layers(config, arch, meta); !added) return at("config.json", added.error());
   if (auto added = add_rope(config, arch, meta); !added) return at("config.json", added.error());
-  if (const Json* quantization = present(config, "quantization_config"))
-    meta.set("hearth.quantization", quantization->text_or("quant_method", "unknown"));
+  if (auto method = quantization_method(files, config)) meta.set("hearth.quantization", *std::move(method));
 
   HEARTH_TRY_VOID(add_token_ids(files.generation, "generation_config.json", meta));
   HEARTH_TRY_VOID(add_token_ids(config, "config.json", meta));

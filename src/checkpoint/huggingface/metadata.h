@@ -14,6 +14,7 @@ struct HuggingfaceConfig {
   const Json& config;                        // config.json
   const Json& generation;                    // generation_config.json, {} where absent
   const Json& tokenizer;                     // tokenizer_config.json, {} where absent
+  const Json& quantization;                  // hf_quant_config.json of ModelOpt, {} where absent
   std::optional<std::string> chat_template;  // chat_template.jinja
 };
 

@@ -13,9 +13,10 @@
 namespace hearth::checkpoint {
 namespace {
 
-Result<Metadata> read(std::string_view config, std::string_view generation = "{}", std::string_view tokenizer = "{}") {
-  const Json json = *Json::parse(config), sampling = *Json::parse(generation), text = *Json::parse(tokenizer);
-  return huggingface_metadata({.config = json, .generation = sampling, .tokenizer = text, .chat_template = {}});
+Result<Metadata> read(std::string_view config, std::string_view generation = "{}", std::string_view tokenizer = "{}",
+                      std::string_view quantization = "{}") {
+  const Json json = *Json::parse(config), sampling = *Json::parse(generation), text = *Json::parse(tokenizer), codes = *Json::parse(quantization);
+  return huggingface_metadata({.config = json, .generation = sampling, .tokenizer = text, .quantization = codes, .chat_template = {}});
 }
 
 Metadata meta_of(std::string_view config) {
@@ -63,7 +64,7 @@ TEST(HuggingfaceMetadata, YarnOfTransformers5) {
   EXPECT_EQ(*meta.number("qwen3.rope.scaling.yarn_beta_fast"), 32);
   EXPECT_NEAR(*meta.number("hearth.rope.attention_factor"), 0.1 * std::log(4.0) + 1, 1e-12);
   EXPECT_EQ(*meta.integer("qwen3.attention.key_length"), 128);
-  EXPECT_FALSE(meta.has("qwen3.attention.sliding_window"));
+  EXPECT_EQ(*meta.integer("qwen3.attention.sliding_window"), 0);
 }
 
 TEST(HuggingfaceMetadata, Gemma3SaysTheSameInBothVersions) {
@@ -135,6 +136,54 @@ TEST(HuggingfaceMetadata, QwenSlidesInItsUpperLayersOnly) {
     "num_attention_heads": 4, "use_sliding_window": true, "sliding_window": 128, "max_window_layers": 3})");
   EXPECT_EQ(meta.booleans("qwen2.attention.sliding_window_pattern"), (std::vector<bool>{false, false, false, true}));
   EXPECT_TRUE(*meta.boolean("hearth.attention.bias"));
+}
+
+TEST(HuggingfaceMetadata, QwensOwnWindowsWhereTheConfigIsShort) {
+  const Metadata meta = meta_of(R"({"architectures": ["Qwen3ForCausalLM"], "num_hidden_layers": 29, "hidden_size": 64,
+    "num_attention_heads": 4, "use_sliding_window": true})");
+  std::vector<bool> pattern(29);
+  pattern[28] = true;
+  EXPECT_EQ(meta.booleans("qwen3.attention.sliding_window_pattern"), pattern);
+  EXPECT_EQ(*meta.integer("qwen3.attention.sliding_window"), 4096);
+}
+
+TEST(HuggingfaceMetadata, NoneIsSaidWhereTheArchitectureHasADefault) {
+  const std::string start = R"({"architectures": ["Gemma2ForCausalLM"], "num_hidden_layers": 2, "hidden_size": 64, )";
+  const Metadata capless = meta_of(start + R"("attn_logit_softcapping": null, "final_logit_softcapping": null})");
+  EXPECT_EQ(*capless.number("gemma2.attn_logit_softcapping"), 0);
+  EXPECT_EQ(*capless.number("gemma2.final_logit_softcapping"), 0);
+  EXPECT_EQ(*capless.integer("gemma2.attention.sliding_window"), 4096);
+  for (const char* full : {R"("layer_types": ["full_attention", "full_attention"]})", R"("sliding_window": null})", R"("use_sliding_window": false})"})
+    EXPECT_EQ(*meta_of(start + full).integer("gemma2.attention.sliding_window"), 0) << full;
+}
+
+TEST(HuggingfaceMetadata, EarlyPhi3CallsItsLongropeYarn) {
+  const Metadata meta = meta_of(R"({"architectures": ["Phi3ForCausalLM"], "num_hidden_layers": 1, "hidden_size": 32,
+    "num_attention_heads": 2, "max_position_embeddings": 131072, "original_max_position_embeddings": 4096,
+    "rope_scaling": {"type": "yarn", "short_factor": [1, 1.5], "long_factor": [2.0, 3.0]}})");
+  EXPECT_EQ(*meta.text("phi3.rope.scaling.type"), "longrope");
+  EXPECT_EQ(meta.numbers("phi3.rope.scaling.long_factors")[1], 3.0);
+}
+
+TEST(HuggingfaceMetadata, BidirectionalAttentionIsTold) {
+  const Metadata meta = meta_of(R"({"architectures": ["Gemma3TextModel"], "model_type": "gemma3_text", "num_hidden_layers": 2, "hidden_size": 64,
+    "use_bidirectional_attention": true})");
+  EXPECT_FALSE(*meta.boolean("gemma3.attention.causal"));
+}
+
+TEST(HuggingfaceMetadata, EveryToolsWordForQuantized) {
+  struct Case {
+    const char *config, *model_opt, *method;
+  };
+  const Case cases[] = {
+      {R"({"model_type": "llama", "quantization_config": {"quant_method": "gptq"}})", "{}", "gptq"},
+      {R"({"model_type": "llama", "compression_config": {"quant_method": "compressed-tensors"}})", "{}", "compressed-tensors"},
+      {R"({"model_type": "llama", "quantization": {"group_size": 64, "bits": 4}})", "{}", "mlx"},
+      {R"({"model_type": "llama"})", R"({"quantization": {"quant_algo": "FP8"}})", "modelopt FP8"},
+      {R"({"model_type": "llama"})", R"({"quantization": {"quant_algo": null, "kv_cache_quant_algo": "FP8"}})", ""},
+      {R"({"model_type": "llama"})", "{}", ""},
+  };
+  for (const Case& c : cases) EXPECT_EQ(read(c.config, "{}", "{}", c.model_opt)->text_or("hearth.quantization", ""), c.method) << c.config;
 }
 
 TEST(HuggingfaceMetadata, SamplingAndTemplates) {
@@ -215,7 +264,7 @@ TEST(HuggingfaceMetadata, RealConfigs) {
     const auto json = Json::parse(*read_text_file(entry.path()));
     if (!json || json->find("architectures") == nullptr) continue;
     const auto meta = huggingface_metadata(
-        {.config = *json, .generation = Json::object(), .tokenizer = Json::object(), .chat_template = {}});
+        {.config = *json, .generation = Json::object(), .tokenizer = Json::object(), .quantization = Json::object(), .chat_template = {}});
     ASSERT_TRUE(meta) << entry.path() << ": " << meta.error().text();
     ++configs;
     if (!meta->has("hearth.norm.offset")) continue;  // an architecture without a line

@@ -32,11 +32,12 @@ Result<void> copy_number(const Json& rope, std::string_view from, const std::str
   return {};
 }
 
-// GGUF's name of a scaling kind; "" for none. Kinds that GGUF lacks keep Hugging Face's name.
-std::string scaling_kind(const Json& rope) {
+// GGUF's name of a scaling kind; "" for none. Kinds that GGUF lacks keep Hugging Face's name. Early Phi-3 files call LongRoPE
+// "su" or "yarn".
+std::string scaling_kind(const Json& rope, std::string_view arch) {
   const std::string kind = rope.text_or("rope_type", rope.text_or("type", "default"));
   if (kind == "default" || kind == "mrope") return "";
-  return kind == "su" ? "longrope" : kind;
+  return kind == "su" || (kind == "yarn" && arch == "phi3") ? "longrope" : kind;
 }
 
 Result<void> copy_factors(const Json& rope, std::string_view from, const std::string& to, Metadata& meta) {
@@ -67,7 +68,7 @@ double attention_factor(const Json& rope, const std::string& kind, double factor
 }
 
 Result<void> add_scaling(const Json& config, const Json& rope, const std::string& arch, Metadata& meta) {
-  const std::string kind = scaling_kind(rope);
+  const std::string kind = scaling_kind(rope, arch);
   if (kind.empty()) return {};
   const std::string prefix = arch + ".rope.scaling.";
   // Phi-3 states the original length beside the parameters, and that one counts.
