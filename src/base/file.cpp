@@ -26,6 +26,16 @@ Result<int> open_for_reading(const std::string& path) {
   return fail(ErrorCode::kIo, "{}: cannot be opened: {}", path, reason());
 }
 
+FileFacts facts_of(const struct stat& file) {
+  return {.device = file.st_dev,
+          .inode = file.st_ino,
+          .bytes = static_cast<uint64_t>(file.st_size),
+          .written_s = file.st_mtim.tv_sec,
+          .written_ns = file.st_mtim.tv_nsec,
+          .changed_s = file.st_ctim.tv_sec,
+          .changed_ns = file.st_ctim.tv_nsec};
+}
+
 class AddressableSource : public ByteSource {
  public:
   AddressableSource(std::string name, std::span<const std::byte> bytes) : name_(std::move(name)), bytes_(bytes) {}
@@ -47,9 +57,15 @@ class AddressableSource : public ByteSource {
 
 class MappedFile final : public AddressableSource {
  public:
-  using AddressableSource::AddressableSource;
+  MappedFile(std::string path, std::span<const std::byte> bytes, const FileFacts& facts)
+      : AddressableSource(std::move(path), bytes), facts_(facts) {}
   ~MappedFile() override { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
 
+  FileFacts facts() const override { return facts_; }
+  bool is_unchanged() const override {
+    struct stat now {};
+    return ::stat(name_.c_str(), &now) == 0 && facts_of(now) == facts_;
+  }
   void fetch(uint64_t offset, uint64_t bytes) const override {
     const uint64_t first = offset / page() * page(), end = std::min(offset + bytes, size());
     if (first < end) advise(first, end - first, MADV_WILLNEED);
@@ -64,6 +80,8 @@ class MappedFile final : public AddressableSource {
   void advise(uint64_t first, uint64_t bytes, int advice) const {
     ::madvise(const_cast<std::byte*>(bytes_.data()) + first, bytes, advice);
   }
+
+  const FileFacts facts_;
 };
 
 class MemorySource final : public AddressableSource {
@@ -89,7 +107,7 @@ Result<std::shared_ptr<ByteSource>> map_file(const std::string& path) {
   const auto size = static_cast<size_t>(facts.st_size);
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorCode::kIo, "{}: cannot be mapped: {}", path, reason());
-  return std::make_shared<MappedFile>(path, std::span(static_cast<const std::byte*>(memory), size));
+  return std::make_shared<MappedFile>(path, std::span(static_cast<const std::byte*>(memory), size), facts_of(facts));
 }
 
 std::shared_ptr<ByteSource> memory_source(std::string name, std::vector<std::byte> bytes) {

@@ -12,6 +12,13 @@
 
 namespace hearth {
 
+// What a file system tells of a file. While all of it is as it was, the bytes are taken to be.
+struct FileFacts {
+  uint64_t device = 0, inode = 0, bytes = 0;
+  int64_t written_s = 0, written_ns = 0, changed_s = 0, changed_ns = 0;  // changed: bytes, owner, names or rights
+  bool operator==(const FileFacts&) const = default;
+};
+
 // A named run of bytes with random access. Implementations are immutable and safe to read from several threads.
 class ByteSource {
  public:
@@ -24,6 +31,12 @@ class ByteSource {
 
   // All bytes where they are addressable (mapped file, memory), else empty. Valid as long as the source lives.
   virtual std::span<const std::byte> mapped() const { return {}; }
+
+  // Of a mapped file when it was mapped, else nothing.
+  virtual FileFacts facts() const { return {}; }
+
+  // Whether a mapped file's path still leads to the file as it was mapped. Bytes of a file that shrank since must not be read.
+  virtual bool is_unchanged() const { return true; }
 
   // The caller is going to read these bytes: a mapped file begins to fetch them from the disk. May block while the disk is busy.
   virtual void fetch(uint64_t offset, uint64_t bytes) const {}

@@ -43,6 +43,23 @@ TEST(WriteFile, TellsWhyNot) {
   EXPECT_EQ(written.error().code, ErrorCode::kCannotCreate);
 }
 
+TEST(MapFile, KnowsWhetherItsPathStillLeadsToIt) {
+  const testing::TestFolder folder;
+  const std::string path = folder.write("a", "one"), other = folder.write("b", "two");
+  const auto replaced = map_file(path).value();
+  EXPECT_TRUE(replaced->is_unchanged());
+  EXPECT_EQ(replaced->facts().bytes, 3u);
+  ASSERT_EQ(::rename(other.c_str(), path.c_str()), 0);
+  EXPECT_FALSE(replaced->is_unchanged());
+  const auto rewritten = map_file(path).value();
+  EXPECT_NE(rewritten->facts(), replaced->facts());
+  folder.write("a", "longer");
+  EXPECT_FALSE(rewritten->is_unchanged());
+  const auto gone = map_file(path).value();
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  EXPECT_FALSE(gone->is_unchanged());
+}
+
 TEST(NamesIn, AreSortedAndAMissingFolderIsNamed) {
   const testing::TestFolder folder;
   for (const char* name : {"b", "c", "a"}) folder.write(name, "");

@@ -77,4 +77,11 @@ uint64_t Checkpoint::total_bytes() const {
   return total;
 }
 
+Result<void> Checkpoint::check_unchanged() const {
+  for (const auto& file : files())
+    if (!file->is_unchanged())
+      return fail(ErrorCode::kBadFile, "{}: the file changed while it was read; load the model again once it is complete", file->name());
+  return {};
+}
+
 }  // namespace hearth::checkpoint

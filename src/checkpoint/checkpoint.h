@@ -51,6 +51,9 @@ class Checkpoint {
 
   uint64_t total_bytes() const;  // of all tensors
 
+  // kBadFile names a file that was replaced, edited or removed since it was opened.
+  Result<void> check_unchanged() const;
+
  protected:
   void index_names();  // implementations call this once, when tensors() is complete
 

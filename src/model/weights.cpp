@@ -1,6 +1,7 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/log.h"
 #include "model/read_ahead.h"
@@ -36,10 +37,39 @@ Failure Weights::wrong_shape(const TensorInfo& tensor, const std::string& planne
               tensor.name, tensor.shape.text(), planned);
 }
 
+static bool holds_integers(const TensorInfo& tensor) {
+  static constexpr std::string_view kIntegers[] = {"i8", "i16", "i32", "i64"};
+  return std::ranges::find(kIntegers, quant::format(tensor.format).name) != std::end(kIntegers);
+}
+
+static bool is_all_ones(std::span<const std::byte> f32s) {
+  constexpr float kOne = 1;
+  for (size_t at = 0; at < f32s.size(); at += sizeof kOne)
+    if (std::memcmp(f32s.data() + at, &kOne, sizeof kOne) != 0) return false;
+  return true;
+}
+
+// A matrix whose values are the weights only after a scale that lies in another tensor.
+Result<void> Weights::refuse_codes(const TensorInfo& tensor) {
+  const std::string_view file = files_.files()[tensor.file]->name();
+  if (holds_integers(tensor))
+    return fail(ErrorCode::kUnsupported, "{}: tensor {} holds integer codes; the model is quantized, get it in bf16 or f16, or as GGUF",
+                file, tensor.name);
+  const TensorInfo* scale = files_.find(tensor.name.substr(0, tensor.name.rfind('.')) + ".scale");
+  if (scale == nullptr) return {};
+  used_.insert(scale);
+  HEARTH_TRY(bytes, this->bytes(*scale));
+  if (quant::format(scale->format).name == "f32" && is_all_ones(bytes)) return {};
+  return fail(ErrorCode::kUnsupported,
+              "{}: tensor {} scales {}, which this build cannot do; get the model in another format, such as Q4_K_M or bf16", file,
+              scale->name, tensor.name);
+}
+
 Result<ops::WeightSource> Weights::source(const std::string& name, uint64_t rows, uint32_t columns) {
   HEARTH_TRY(tensor, require(name));
   if (tensor->shape.rows() != rows || tensor->shape.columns() != columns)
     return wrong_shape(*tensor, Shape{rows, columns}.text());
+  HEARTH_TRY_VOID(refuse_codes(*tensor));
   HEARTH_TRY(bytes, this->bytes(*tensor));
   return ops::WeightSource{.name = tensor->name,
                            .format = &quant::format(tensor->format),
@@ -57,6 +87,7 @@ Result<ops::WeightSource> Weights::expert_source(const Part& part, uint32_t expe
   HEARTH_TRY(tensor, require(part.name));
   if (tensor->shape.rows() != part.rows * count || tensor->shape.columns() != columns)
     return wrong_shape(*tensor, Shape{count, part.rows, columns}.text());
+  HEARTH_TRY_VOID(refuse_codes(*tensor));
   HEARTH_TRY(bytes, this->bytes(*tensor));
   const size_t share = bytes.size() / count;
   return ops::WeightSource{.name = tensor->name,
@@ -96,6 +127,7 @@ Result<void> Weights::finish(const std::function<void(uint64_t done, uint64_t to
     if (kept == nullptr) ahead.emplace(files_, std::vector<const TensorInfo*>{used_.begin(), used_.end()});
     HEARTH_TRY_VOID(packing_->run(events, kept));
   }
+  HEARTH_TRY_VOID(files_.check_unchanged());
   if (progress) progress(total, total);
   for (const auto& file : files_.files()) file->release(0, file->size());  // what the pieces left at their edges
   return {};
@@ -217,12 +249,16 @@ Vector Weights::norm(const std::string& name, uint64_t count) {
 void Weights::report_unused() const {
   std::string names;
   size_t unused = 0;
+  bool is_of_a_layer = false;
   for (const TensorInfo& tensor : files_.tensors()) {
     if (used_.contains(&tensor) || tensor.name.starts_with("rope_f")) continue;  // factors of the rotation are in the plan
     if (++unused <= 4) names += (unused == 1 ? "" : ", ") + tensor.name;
+    is_of_a_layer = is_of_a_layer || (tensor.name.starts_with("blk.") && !tensor.name.ends_with(".input_scale"));
   }
   if (unused > 4) names += ", …";
-  if (unused != 0) log::info("{} tensors of the file are not used by {}: {}", unused, plan_.arch, names);
+  const std::string line = fmt::format("{} tensors of the file are not used by {}: {}", unused, plan_.arch, names);
+  if (is_of_a_layer) log::warn("{}; the model may answer wrongly", line);
+  else if (unused != 0) log::info("{}", line);
 }
 
 }  // namespace hearth::model

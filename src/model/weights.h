@@ -64,17 +64,18 @@ class Weights {
   Vector fused_or_joined(const std::string& fused, std::span<const Part> parts);
   Vector norm(const std::string& name, uint64_t count);
 
-  // Packs what was asked for, all at once; before it no weight has values.
+  // Packs what was asked for, all at once; before it no weight has values. Errors: kBadFile where a file changed meanwhile.
   Result<void> finish(const std::function<void(uint64_t done, uint64_t total)>& progress, ops::ImageStore* kept);
 
   uint64_t resident_bytes() const { return packing_->bytes() + vector_bytes_; }
 
-  // Tensors nobody asked for, in one line: a file's vision tower, or a part of the model that the plan overlooks.
+  // Tensors nobody asked for, in one line: a file's vision tower, or, as a warning, a part of a layer that the plan overlooks.
   void report_unused() const;
 
  private:
   bool is_fused(const std::string& fused, std::span<const Part> parts);
   Result<const checkpoint::TensorInfo*> require(const std::string& name);
+  Result<void> refuse_codes(const checkpoint::TensorInfo& tensor);
   Result<ops::WeightSource> source(const std::string& name, uint64_t rows, uint32_t columns);
   Result<ops::WeightSource> expert_source(const Part& part, uint32_t expert, uint32_t count, uint32_t columns);
   Result<WeightPtr> pack(std::span<const ops::WeightSource> sources);

@@ -130,10 +130,17 @@ Result<std::string> ModelLibrary::resolve(std::string_view name) {
   return fail(ErrorCode::kNotFound, "there is no model '{}'; this server has: {}", name.substr(0, 200), names.empty() ? "none" : names);
 }
 
-// Not under the lock.
+// Not under the lock. Files of a model that is not loaded are opened again when they have changed.
 Result<ModelFiles> ModelLibrary::files_of(Entry& entry) {
   const std::lock_guard opening(entry.opening);
-  if (const std::lock_guard lock(mutex_); entry.files) return *entry.files;
+  std::optional<ModelFiles> known;
+  bool is_loaded = false;
+  {
+    const std::lock_guard lock(mutex_);
+    known = entry.files;
+    is_loaded = entry.served != nullptr;
+  }
+  if (known && (is_loaded || known->checkpoint().check_unchanged())) return *std::move(known);
   HEARTH_TRY(files, ModelFiles::open(entry.path, options_.template_file));
   const GenerationOptions defaults = defaults_of(entry.name, files);
   const std::lock_guard lock(mutex_);

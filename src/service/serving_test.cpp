@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <filesystem>
+#include <future>
 #include <mutex>
 
 #include "base/test_folder.h"
+#include "runner/shared_data.h"
 #include "service/chat_service.h"
 #include "service/completion_service.h"
 #include "service/engine_thread.h"
@@ -222,6 +225,25 @@ TEST_F(Library, TellsEveryoneWhoWaitsThatAModelIsBroken) {
   std::unique_lock lock(mutex);
   ASSERT_TRUE(came.wait_for(lock, 10s, [&] { return errors.size() == 3; }));
   for (const auto& where : errors) EXPECT_TRUE(where.starts_with(folder_)) << where;
+}
+
+TEST_F(Library, OpensFilesAgainThatChanged) {
+  const auto put = [&](const char* model) {
+    std::filesystem::copy_file(hearth::testing::source_path("tests/golden/models/" + std::string(model) + "/model.gguf"), folder_ + "/new");
+    std::filesystem::rename(folder_ + "/new", folder_ + "/a.gguf");
+    return checkpoint::open(folder_ + "/a.gguf").value()->total_bytes();
+  };
+  const uint64_t before = put("llama2");
+  const std::vector<std::string> specs = {folder_ + "/a.gguf"};
+  std::promise<void> came;
+  const auto library = *ModelLibrary::open({}, specs);
+  ASSERT_TRUE(library->defaults("a"));
+  EXPECT_EQ(library->list()[0].weight_bytes, before);
+  const uint64_t after = put("gemma2");
+  ASSERT_NE(before, after);
+  library->acquire("a", [&](const Result<ModelLease>&) { came.set_value(); });
+  came.get_future().wait();
+  EXPECT_EQ(library->list()[0].weight_bytes, after);
 }
 
 TEST_F(Library, RefusesWhenItCloses) {

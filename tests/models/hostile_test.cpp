@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <limits>
 
+#include "base/test_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "model/model.h"
 #include "models/golden_case.h"
@@ -23,14 +26,15 @@ class EditedCheckpoint final : public checkpoint::Checkpoint {
   explicit EditedCheckpoint(std::shared_ptr<const checkpoint::Checkpoint> original, size_t without_tensor = kKeepAll)
       : original_(std::move(original)),
         metadata_(original_->metadata()),
-        tensors_(original_->tensors().begin(), original_->tensors().end()) {
+        tensors_(original_->tensors().begin(), original_->tensors().end()),
+        files_(original_->files().begin(), original_->files().end()) {
     if (without_tensor != kKeepAll) tensors_.erase(tensors_.begin() + static_cast<std::ptrdiff_t>(without_tensor));
     index_names();
   }
   std::string_view container() const override { return original_->container(); }
   const Metadata& metadata() const override { return metadata_; }
   std::span<const checkpoint::TensorInfo> tensors() const override { return tensors_; }
-  std::span<const std::shared_ptr<ByteSource>> files() const override { return original_->files(); }
+  std::span<const std::shared_ptr<ByteSource>> files() const override { return files_; }
 
   void set(const std::string& key, Metadata::Value value) { metadata_.set(key, std::move(value)); }
   void remove_key(std::string_view key) {
@@ -40,11 +44,22 @@ class EditedCheckpoint final : public checkpoint::Checkpoint {
     metadata_ = std::move(kept);
   }
   void reshape(size_t index, Shape shape) { tensors_[index].shape = shape; }
+  void retype(size_t index, std::string_view format) { tensors_[index].format = quant::id_of(*quant::find_format(format)); }
+
+  // Beside the original's tensors and in a file of its own: one number.
+  EditedCheckpoint(std::shared_ptr<const checkpoint::Checkpoint> original, const std::string& name, float value)
+      : EditedCheckpoint(std::move(original), kKeepAll) {
+    const auto bytes = std::as_bytes(std::span(&value, 1));
+    tensors_.push_back({name, name, quant::id_of(*quant::find_format("f32")), Shape{1}, static_cast<uint32_t>(files_.size()), 0, bytes.size()});
+    files_.push_back(memory_source("scales", {bytes.begin(), bytes.end()}));
+    index_names();
+  }
 
  private:
   std::shared_ptr<const checkpoint::Checkpoint> original_;
   Metadata metadata_;
   std::vector<checkpoint::TensorInfo> tensors_;
+  std::vector<std::shared_ptr<ByteSource>> files_;
 };
 
 std::shared_ptr<const checkpoint::Checkpoint> open_golden(const std::string& path) {
@@ -104,6 +119,7 @@ TEST(Hostile, ErrorsNameTheKey) {
       {"llama.rope.scaling.original_context_length", int64_t{0}},
       {"llama.rope.scaling.short_factors", std::vector<double>{1, 2}},
       {"llama.expert_count", int64_t{1} << 33},
+      {"llama.attention.causal", false},
       {"general.architecture", std::string("perceptron")},
       {"hearth.activation", std::string("snake")},
   };
@@ -165,6 +181,34 @@ TEST(Hostile, QuantizedFoldersSayWhatTheyNeed) {
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().code, ErrorCode::kUnsupported);
   EXPECT_NE(model.error().text().find("quantized with gptq"), std::string::npos) << model.error().text();
+}
+
+// Weights that are right only after a scale of another tensor are not taken for weights.
+TEST(Hostile, CodesAreNoWeights) {
+  for (const std::string& path : {"llama2/model.gguf", "qwen3moe", "qwen3moe/model.gguf"}) {
+    const auto files = open_golden(path);
+    for (size_t i = 0; i < files->tensors().size(); ++i) {
+      const checkpoint::TensorInfo& tensor = files->tensors()[i];
+      if (tensor.shape.rank() < 2) continue;
+      EditedCheckpoint integers(files);
+      integers.retype(i, "i8");
+      EXPECT_NE(outcome(integers).find("tensor " + tensor.name + " holds integer codes"), std::string::npos) << tensor.name;
+      const std::string scale = tensor.name.substr(0, tensor.name.rfind('.')) + ".scale";
+      EXPECT_NE(outcome(EditedCheckpoint(files, scale, 0.5f)).find("tensor " + scale + " scales " + tensor.name), std::string::npos) << scale;
+    }
+    EXPECT_EQ(outcome(EditedCheckpoint(files, "blk.0.attn_q.scale", 1.0f)), "");
+    EXPECT_EQ(outcome(EditedCheckpoint(files, "blk.0.attn_q.input_scale", 0.5f)), "");
+  }
+}
+
+TEST(Hostile, AFileThatChangesWhileItIsReadIsRefused) {
+  const TestFolder folder;
+  const std::string path = folder.path("model.gguf");
+  std::filesystem::copy_file(source_path("tests/golden/models/llama2/model.gguf"), path);
+  const auto files = checkpoint::open(path);
+  ASSERT_TRUE(files);
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_NE(outcome(**files).find(path + ": the file changed while it was read"), std::string::npos);
 }
 
 // Every key of every golden file absent and with every kind of wrong value: an error or a model that runs.

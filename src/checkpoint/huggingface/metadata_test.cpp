@@ -15,7 +15,8 @@ namespace {
 
 Result<Metadata> read(std::string_view config, std::string_view generation = "{}", std::string_view tokenizer = "{}",
                       std::string_view quantization = "{}") {
-  const Json json = *Json::parse(config), sampling = *Json::parse(generation), text = *Json::parse(tokenizer), codes = *Json::parse(quantization);
+  const Json json = *Json::parse(config), sampling = *Json::parse(generation), text = *Json::parse(tokenizer);
+  const Json codes = *Json::parse(quantization);
   return huggingface_metadata({.config = json, .generation = sampling, .tokenizer = text, .quantization = codes, .chat_template = {}});
 }
 
