@@ -62,12 +62,12 @@ Result<std::unique_ptr<ops::Backend>> make_backend(const ModelOptions& options) 
   return backend;
 }
 
-// What decides the bits of a cached page beside its tokens: the weights and the kernels.
+// What decides the bits of a cached page beside its tokens: the weights, what the model does with them, and the kernels.
 static std::string page_identity(const checkpoint::Checkpoint& weights, const ops::Backend& backend) {
   std::string kernels = backend.summary();
   kernels.resize(std::min(kernels.size(), kernels.rfind(", ")));  // the number of threads changes no bit
   const ModelIdentity identity = identify(weights);
-  return fmt::format("{}\n{:016x} {:016x}", kernels, identity.key, identity.stamp);
+  return fmt::format("{}\n{:016x} {:016x} {:016x}", kernels, identity.key, identity.stamp, metadata_hash(weights.metadata()));
 }
 
 Result<engine::EngineOptions> with_model_options(engine::EngineOptions engine_options, const ModelOptions& options) {

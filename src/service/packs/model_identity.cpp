@@ -1,8 +1,9 @@
 #include "service/packs/model_identity.h"
 
-#include <sys/stat.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <variant>
 
 #include "base/hash.h"
 
@@ -30,12 +31,9 @@ ModelIdentity identify(const checkpoint::Checkpoint& files) {
     const ByteSource& file = *files.files()[f];
     identity.key = mix(identity.key, file.size());
     identity.key = hash_bytes(file.mapped().first(header_bytes(files, f)), identity.key);
-    struct stat facts {};
-    const std::string name(file.name());
-    if (::stat(name.c_str(), &facts) != 0) continue;
-    for (const uint64_t value : {uint64_t(facts.st_dev), uint64_t(facts.st_ino), uint64_t(facts.st_size),
-                                 uint64_t(facts.st_mtim.tv_sec), uint64_t(facts.st_mtim.tv_nsec)})
-      identity.stamp = mix(identity.stamp, value);
+    FileFacts facts = file.facts();
+    facts.device = 0;
+    identity.stamp = hash_bytes(std::as_bytes(std::span(&facts, 1)), identity.stamp);
   }
   uint64_t turn = 0;
   for (const auto& tensor : files.tensors()) {  // at another depth in each tensor: no structure repeats by accident
@@ -48,12 +46,22 @@ ModelIdentity identify(const checkpoint::Checkpoint& files) {
   return identity;
 }
 
-uint64_t content_hash(const checkpoint::Checkpoint& files) {
+uint64_t metadata_hash(const Metadata& meta) {
+  uint64_t hash = 0;
+  for (const auto& [key, value] : meta.entries()) {
+    const std::string text = fmt::format("{} {}", value.index(), std::visit([](const auto& v) { return fmt::format("{}", v); }, value));
+    for (const std::string& part : {key, text}) hash = hash_bytes(std::as_bytes(std::span(part)), mix(hash, part.size()));
+  }
+  return hash;
+}
+
+std::optional<uint64_t> content_hash(const checkpoint::Checkpoint& files, std::stop_token stop) {
   uint64_t hash = 0;
   for (const auto& tensor : files.tensors()) {
     const auto bytes = files.bytes(tensor);
     if (!bytes) continue;
     for (uint64_t done = 0; done < bytes->size(); done += kReadBytes) {  // in pieces, so that little of the file is resident
+      if (stop.stop_requested()) return std::nullopt;
       const uint64_t n = std::min<uint64_t>(kReadBytes, bytes->size() - done);
       hash = hash_bytes(bytes->subspan(done, n), hash);
       files.files()[tensor.file]->release(tensor.offset + done, n);

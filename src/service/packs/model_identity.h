@@ -3,10 +3,11 @@
 //
 // Reading every byte would cost as much as packing does, so the key is taken from all headers and from one page of every
 // tensor: files that differ in any tensor differ there, unless somebody edits single bytes in place. For that there is the
-// stamp: while path, size, time of change and inode are as they were, the bytes are taken to be; otherwise content() reads
-// them all.
+// stamp: while inode, size and times are as they were when the files were mapped, the bytes are taken to be; otherwise
+// content_hash() reads them all. Devices do not count: some are numbered anew when they are mounted.
 #include <cstdint>
-#include <string>
+#include <optional>
+#include <stop_token>
 
 #include "checkpoint/checkpoint.h"
 
@@ -18,6 +19,9 @@ struct ModelIdentity {
 };
 
 ModelIdentity identify(const checkpoint::Checkpoint& files);
-uint64_t content_hash(const checkpoint::Checkpoint& files);  // every byte of every tensor
+uint64_t metadata_hash(const Metadata& meta);  // every key; config.json of a Hugging Face folder is in no header
+
+// Of every byte of every tensor; none once it is asked to stop.
+std::optional<uint64_t> content_hash(const checkpoint::Checkpoint& files, std::stop_token stop = {});
 
 }  // namespace hearth::service

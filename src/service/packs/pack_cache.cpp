@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <new>
 #include <vector>
@@ -38,17 +37,14 @@ struct Entry {
   fs::file_time_type used;
 };
 
-// Finished files of the folder, the one used longest ago first. Pieces that a dead process left go after an hour.
+// Finished files of the folder, the one used longest ago first.
 std::vector<Entry> entries(const std::string& folder) {
   std::vector<Entry> found;
   std::error_code ignored;
   const auto names = names_in(folder);
   for (const std::string& name : names ? *names : std::vector<std::string>()) {
     const fs::directory_entry file(fs::path(folder) / name, ignored);
-    const auto changed = file.last_write_time(ignored);
-    if (file.path().extension() == ".part" && fs::file_time_type::clock::now() - changed > std::chrono::hours(1))
-      fs::remove(file.path(), ignored);
-    if (file.path().extension() == kEnding) found.push_back({file.path(), file.file_size(ignored), changed});
+    if (file.path().extension() == kEnding) found.push_back({file.path(), file.file_size(ignored), file.last_write_time(ignored)});
   }
   std::ranges::sort(found, {}, &Entry::used);
   return found;
@@ -56,6 +52,7 @@ std::vector<Entry> entries(const std::string& folder) {
 
 // Other processes may remove the same files: that serves as well.
 void make_room(const PackCacheOptions& options, uint64_t bytes) {
+  remove_dead_parts(options.folder);
   auto found = entries(options.folder);
   uint64_t total = bytes;
   for (const Entry& entry : found) total += entry.bytes;
@@ -67,8 +64,7 @@ void make_room(const PackCacheOptions& options, uint64_t bytes) {
   }
 }
 
-Result<void> write(const PackCacheOptions& options, const std::string& path, const PackFile& file) {
-  const uint64_t bytes = pack_file_bytes(file.image.bytes);
+Result<void> prepare_folder(const PackCacheOptions& options, uint64_t bytes) {
   if (bytes > options.most_bytes)
     return fail(ErrorCode::kDoesNotFit, "they take {} MB and the cache may take {} MB; give more with --pack-cache-size",
                 bytes >> 20, options.most_bytes >> 20);
@@ -76,7 +72,7 @@ Result<void> write(const PackCacheOptions& options, const std::string& path, con
   fs::create_directories(options.folder, error);
   if (error) return fail(ErrorCode::kCannotCreate, "{}: {}", options.folder, error.message());
   make_room(options, bytes);
-  return write_pack_file(path, file);
+  return {};
 }
 
 }  // namespace
@@ -89,7 +85,7 @@ std::string pack_cache_folder() {
 PackCache::PackCache(const checkpoint::Checkpoint& files, PackCacheOptions options)
     : files_(files), options_(std::move(options)), identity_(identify(files)) {}
 
-PackCache::~PackCache() { wait(); }
+PackCache::~PackCache() = default;  // a jthread asks its thread to stop and joins it
 
 void PackCache::wait() {
   if (writer_.joinable()) writer_.join();
@@ -101,6 +97,7 @@ std::string PackCache::path_of(std::string_view manifest) const {
 }
 
 ops::KeptImage PackCache::find(std::string_view manifest, uint64_t bytes) {
+  remove_dead_parts(options_.folder);
   const std::string path = path_of(manifest);
   auto file = open_pack_file(path);
   if (!file && file.error().code == ErrorCode::kNotFound) return {};
@@ -109,10 +106,14 @@ ops::KeptImage PackCache::find(std::string_view manifest, uint64_t bytes) {
     ::unlink(path.c_str());
     return {};
   }
-  if (file->identity.stamp != identity_.stamp && file->content != content_hash(files_)) {
-    log::warn("{}: the model's files have changed; packed again", path);
-    ::unlink(path.c_str());
-    return {};
+  if (file->identity.stamp != identity_.stamp) {
+    if (file->content != content_hash(files_)) {
+      log::warn("{}: the model's files have changed; packed again", path);
+      ::unlink(path.c_str());
+      return {};
+    }
+    file->identity.stamp = identity_.stamp;
+    renew_header(path, *file);
   }
   std::error_code ignored;
   fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);  // used now
@@ -126,13 +127,20 @@ void PackCache::discard(std::string_view manifest) {
   ::unlink(path.c_str());
 }
 
+Result<void> PackCache::write(const std::string& path, const ops::KeptImage& image, std::stop_token stop) const {
+  const auto content = content_hash(files_, stop);
+  if (!content) return fail(ErrorCode::kCancelled, "{}: writing was stopped", path);
+  HEARTH_TRY_VOID(files_.check_unchanged());  // else what was hashed is not what was packed
+  HEARTH_TRY_VOID(prepare_folder(options_, pack_file_bytes(image.bytes)));
+  return write_pack_file(path, {.identity = identity_, .content = *content, .image = image}, stop);
+}
+
 void PackCache::keep(std::string_view manifest, std::shared_ptr<const std::byte> first, uint64_t bytes) {
   wait();
-  writer_ = std::thread([this, path = path_of(manifest), first = std::move(first), bytes] {
+  writer_ = std::jthread([this, path = path_of(manifest), first = std::move(first), bytes](std::stop_token stop) {
     give_way();
     try {
-      const PackFile file{.identity = identity_, .content = content_hash(files_), .image = {first, bytes, 0, {}}};
-      if (const auto written = write(options_, path, file); !written)
+      if (const auto written = write(path, {first, bytes, 0, {}}, stop); !written && !stop.stop_requested())
         log::warn("packed weights are not kept: {}", written.error().text());
     } catch (const std::bad_alloc&) {
       log::warn("packed weights are not kept: memory ran out");

@@ -3,9 +3,11 @@
 // of packing again. Opt-in: it costs the disk a second model and saves a 0.6B model some 0.1 s of a
 // cached start (docs/performance.md); processes that run the same model share the mapped memory.
 //
-// A file appears whole or not at all (temporary name, fsync, rename). What is torn, flipped or foreign is removed with one
+// A file appears whole or not at all (temporary name, fsync, rename). A program that ends first keeps nothing, so that nobody
+// waits for the disk. What is torn, flipped or foreign is removed with one
 // line and packed again: headers are checked when a file is opened, pieces before their first use, by whoever asked.
 // A disk that is full or read-only costs one line and nothing else.
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -24,7 +26,7 @@ struct PackCacheOptions {
 class PackCache final : public ops::ImageStore {
  public:
   PackCache(const checkpoint::Checkpoint& files, PackCacheOptions options);  // `files` outlives it
-  ~PackCache() override;                                                     // when what is being kept is on the disk
+  ~PackCache() override;                                                     // gives up what is not on the disk yet
 
   ops::KeptImage find(std::string_view manifest, uint64_t bytes) override;
   void discard(std::string_view manifest) override;
@@ -34,11 +36,12 @@ class PackCache final : public ops::ImageStore {
 
  private:
   std::string path_of(std::string_view manifest) const;
+  Result<void> write(const std::string& path, const ops::KeptImage& image, std::stop_token stop) const;
 
   const checkpoint::Checkpoint& files_;
   const PackCacheOptions options_;
   const ModelIdentity identity_;
-  std::thread writer_;
+  std::jthread writer_;
 };
 
 std::string pack_cache_folder();  // "" without a home

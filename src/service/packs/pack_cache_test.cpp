@@ -1,7 +1,9 @@
 // The pack cache: what is kept is found again bit for bit, or not at all; the disk may be full, read-only or shared.
 #include "service/packs/pack_cache.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/descriptor.h"
 #include "base/hash.h"
 #include "base/test_folder.h"
 #include "checkpoint/gguf_writer.h"
@@ -72,6 +75,7 @@ class PackCacheTest : public ::testing::Test {
   void keep(const std::string& model, std::string_view manifest = "m") const {
     const Opened opened = open(model);
     opened.cache->keep(manifest, image(), kBytes);
+    opened.cache->wait();
   }
   std::vector<fs::path> kept_files() const {
     std::vector<fs::path> found;
@@ -121,6 +125,61 @@ TEST_F(PackCacheTest, EditedFilesAreNotTrusted) {
     break;
   }
   EXPECT_TRUE(edited_unseen);
+}
+
+// Where only the file's times changed, its bytes are read once and not at every later start.
+TEST_F(PackCacheTest, AStampIsRenewed) {
+  keep(model_);
+  fs::last_write_time(model_, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  const Opened opened = open(model_);
+  const uint64_t stamp = identify(*opened.files).stamp;
+  EXPECT_NE(open_pack_file(kept_files()[0])->identity.stamp, stamp);
+  EXPECT_TRUE(is_whole(opened.cache->find("m", kBytes)));
+  EXPECT_EQ(open_pack_file(kept_files()[0])->identity.stamp, stamp);
+  EXPECT_TRUE(is_whole(opened.cache->find("m", kBytes)));
+}
+
+// Packed before the edit, hashed after it: what is packed is not what the hash says.
+TEST_F(PackCacheTest, AModelEditedWhileItIsPackedIsNotKept) {
+  const Opened opened = open(model_);
+  ::usleep(20000);  // file times tell them apart
+  std::fstream(model_, std::ios::in | std::ios::out | std::ios::binary).seekp(-1, std::ios::end).put('!');
+  opened.cache->keep("m", image(), kBytes);
+  opened.cache->wait();
+  EXPECT_TRUE(kept_files().empty());
+}
+
+TEST_F(PackCacheTest, PartsOfTheDeadGo) {
+  fs::create_directories(root_ / "packed");
+  const fs::path dead = root_ / "packed/dead.part", written = root_ / "packed/written.part";
+  for (const fs::path& part : {dead, written}) std::ofstream(part) << "half";
+  const Descriptor writer(::open(written.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(writer.get(), LOCK_EX), 0);
+  EXPECT_EQ(open(model_).cache->find("m", kBytes).first, nullptr);
+  EXPECT_EQ(kept_files(), std::vector<fs::path>{written});
+}
+
+TEST_F(PackCacheTest, WritersStopWhenAsked) {
+  std::stop_source asked;
+  asked.request_stop();
+  EXPECT_FALSE(content_hash(*open(model_).files, asked.get_token()));
+  const std::string path = root_ / "a.packed";
+  const auto stopped = write_pack_file(path, {.identity = {}, .content = 0, .image = {image(), kBytes, 0, {}}}, asked.get_token());
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(folder_.files(), std::vector<fs::path>{model_});
+}
+
+TEST(MetadataHash, CountsEveryKey) {
+  Metadata meta;
+  meta.set("qwen3moe.expert_used_count", int64_t{8});
+  const uint64_t eight = metadata_hash(meta);
+  meta.set("qwen3moe.expert_used_count", 8.0);
+  EXPECT_NE(metadata_hash(meta), eight);
+  meta.set("qwen3moe.expert_used_count", int64_t{8});
+  EXPECT_EQ(metadata_hash(meta), eight);
+  meta.set("hearth.norm.offset", std::vector<bool>{true});
+  EXPECT_NE(metadata_hash(meta), eight);
 }
 
 TEST_F(PackCacheTest, TornAndForeignFilesGo) {
@@ -176,6 +235,7 @@ TEST_F(PackCacheTest, WhatIsLargerThanTheCapIsNotKept) {
   {
     const Opened opened = open(model_, kBytes / 2);
     opened.cache->keep("m", image(), kBytes);
+    opened.cache->wait();
   }
   EXPECT_TRUE(kept_files().empty());
 }
@@ -217,6 +277,7 @@ TEST_F(PackCacheTest, ProcessesShareAFolder) {
         const auto found = opened.cache->find("m", kBytes);
         good = good && (found.first == nullptr || is_whole(found));
         opened.cache->keep("m", image(), kBytes);
+        opened.cache->wait();
       }
       ::_exit(good ? 0 : 1);
     }

@@ -1,7 +1,8 @@
 #include "service/packs/pack_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +18,7 @@ namespace hearth::service {
 namespace {
 
 constexpr uint64_t kPage = 4096, kPieceBytes = uint64_t{4} << 20;
+constexpr std::string_view kPartEnding = ".part";
 constexpr std::array<char, 8> kMagic = {'h', 'e', 'a', 'r', 't', 'h', 'p', '1'};
 
 // Little-endian, followed by a hash per piece. `self` is the hash of all of it with self = 0.
@@ -31,6 +33,14 @@ uint64_t image_offset(uint64_t pieces) { return round_up(sizeof(Header) + pieces
 uint64_t self_hash(Header header, std::span<const uint64_t> pieces) {
   header.self = 0;
   return hash_bytes(std::as_bytes(pieces), hash_bytes(std::as_bytes(std::span(&header, 1))));
+}
+
+Header header_of(const PackFile& file) {
+  const ops::KeptImage& image = file.image;
+  Header header{.key = file.identity.key, .stamp = file.identity.stamp, .content = file.content, .image_bytes = image.bytes,
+                .piece_bytes = image.piece_bytes, .pieces = image.piece_hashes.size()};
+  header.self = self_hash(header, image.piece_hashes);
+  return header;
 }
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
@@ -71,26 +81,46 @@ Result<PackFile> open_pack_file(const std::string& path) {
   return file;
 }
 
-Result<void> write_pack_file(const std::string& path, const PackFile& file) {
-  ops::KeptImage image = file.image;
+Result<void> write_pack_file(const std::string& path, const PackFile& unhashed, std::stop_token stop) {
+  PackFile file = unhashed;
+  ops::KeptImage& image = file.image;
   image.piece_bytes = kPieceBytes;
-  Header header{.key = file.identity.key, .stamp = file.identity.stamp, .content = file.content, .image_bytes = image.bytes,
-                .piece_bytes = kPieceBytes, .pieces = (image.bytes + kPieceBytes - 1) / kPieceBytes};
-  image.piece_hashes.resize(header.pieces);
-  for (size_t i = 0; i < header.pieces; ++i) image.piece_hashes[i] = hash_bytes(image.piece(i));
-  header.self = self_hash(header, image.piece_hashes);
+  image.piece_hashes.resize((image.bytes + kPieceBytes - 1) / kPieceBytes);
+  for (size_t i = 0; i < image.piece_hashes.size() && !stop.stop_requested(); ++i) image.piece_hashes[i] = hash_bytes(image.piece(i));
+  const Header header = header_of(file);
   std::vector<std::byte> head(image_offset(header.pieces));
   std::memcpy(head.data(), &header, sizeof header);
   std::memcpy(head.data() + sizeof header, image.piece_hashes.data(), header.pieces * sizeof(uint64_t));
 
-  const std::string part = fmt::format("{}.{}.part", path, ::getpid());
-  const Descriptor out(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  bool written = out.get() >= 0 && write_all(out.get(), head);
-  for (size_t i = 0; written && i < header.pieces; ++i) written = write_all(out.get(), image.piece(i));
-  if (written && ::fsync(out.get()) == 0 && ::rename(part.c_str(), path.c_str()) == 0) return {};
+  std::string part = path + ".XXXXXX" + std::string(kPartEnding);
+  const Descriptor out(::mkostemps(part.data(), static_cast<int>(kPartEnding.size()), O_CLOEXEC));
+  if (out.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, std::strerror(errno));
+  ::flock(out.get(), LOCK_EX);
+  ::fchmod(out.get(), 0644);
+  bool written = write_all(out.get(), head);
+  for (size_t i = 0; written && i < header.pieces && !stop.stop_requested(); ++i) written = write_all(out.get(), image.piece(i));
+  const bool is_whole = written && !stop.stop_requested();
+  if (is_whole && ::fsync(out.get()) == 0 && ::rename(part.c_str(), path.c_str()) == 0) return {};
   const std::string why = std::strerror(errno);
   ::unlink(part.c_str());
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "{}: writing was stopped", path);
   return fail(ErrorCode::kCannotCreate, "{}: cannot be written: {}", path, why);
+}
+
+void renew_header(const std::string& path, const PackFile& file) {
+  const Header header = header_of(file);
+  const Descriptor out(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (out.get() >= 0) write_all(out.get(), std::as_bytes(std::span(&header, 1)));  // torn, it fails its own hash
+}
+
+void remove_dead_parts(const std::string& folder) {
+  const auto names = names_in(folder);
+  for (const std::string& name : names ? *names : std::vector<std::string>()) {
+    if (!name.ends_with(kPartEnding)) continue;
+    const std::string path = folder + "/" + name;
+    const Descriptor part(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (part.get() >= 0 && ::flock(part.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+  }
 }
 
 }  // namespace hearth::service
