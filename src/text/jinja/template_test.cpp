@@ -80,6 +80,8 @@ std::string repeated(std::string_view text, size_t times) {
 }
 
 TEST(JinjaHostile, BombsEndWithAnErrorInTime) {
+  std::string many_names;
+  for (int i = 0; i < 5000; ++i) many_names += fmt::format("{{% set a{} = 1 %}}", i);
   const std::string cases[] = {
       "{{ 'a' * 10**9 }}",
       "{{ [0] * 10**9 }}",
@@ -131,6 +133,12 @@ TEST(JinjaHostile, BombsEndWithAnErrorInTime) {
       "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s is sameas s %}{% endif %}{% endfor %}",
       "{% set s = '1' * 10000 * 10000 %}{% for i in range(100000) %}{% if s | int %}{% endif %}{% endfor %}",
       "{% set s = 'a' * 10000 * 10000 %}{% for i in range(100000) %}{% if s.startswith(s) %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 100 %}{% set b = 'a' * 5000 * 100 ~ 'b' %}{% for i in range(100000) %}{% if b in s %}{% endif %}{% endfor %}",
+      "{% set s = 'a' * 10000 * 100 %}{{ s.rfind('b' ~ 'a' * 5000 * 100) }}",
+      "{% set s = 'a' * 10000 * 100 %}{{ s.rsplit('b' ~ 'a' * 5000 * 100) }}",
+      "{% set s = 'a' * 10000 * 100 %}{{ s.rpartition('b' ~ 'a' * 5000 * 100) }}",
+      "{% set l = [1] * 100000 %}{% for i in range(100000) %}{% if loop.changed(l) %}{% endif %}{% endfor %}",
+      "{% for i in range(100000) %}{% if 0 %}" + many_names + "{% endif %}{% endfor %}",
       "{% set s = 'a' * 10000 * 10000 %}{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l + [{}[s]] %}{% endfor %}",
   };
   for (const std::string& source : cases) {
@@ -140,6 +148,7 @@ TEST(JinjaHostile, BombsEndWithAnErrorInTime) {
     EXPECT_FALSE(text.has_value()) << source.substr(0, 100);
     EXPECT_LT(seconds, 60) << source.substr(0, 100);  // a few seconds at most on an idle machine
   }
+  EXPECT_FALSE(run("{{ ('a' * 10000) | list | length }}", {}, {.work = 30'000}));  // each character becomes a string
 }
 
 TEST(JinjaHostile, CyclesThroughNamespacesEnd) {

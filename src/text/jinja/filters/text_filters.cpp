@@ -138,13 +138,14 @@ Result<Value> tojson(Interpreter& run, const Value& subject, const Bound& argume
   return Value(std::move(text));
 }
 
-std::string quoted_for_url(std::string_view text, std::string_view also_safe) {
+std::string quoted_for_url(std::string_view text, std::string_view also_safe, std::string_view space) {
   std::string out;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        std::string_view("_.-~").find(c) != std::string_view::npos ||
                        also_safe.find(c) != also_safe.npos;
     if (plain) out += c;
+    else if (c == ' ') out += space;
     else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
@@ -152,16 +153,14 @@ std::string quoted_for_url(std::string_view text, std::string_view also_safe) {
 
 Traced quoted_for_query(const Value& value) {
   const Traced text = to_text(value);
-  std::string quoted = quoted_for_url(text.bytes(), "");
-  for (size_t at = 0; (at = quoted.find("%20", at)) != std::string::npos; ++at) quoted.replace(at, 3, "+");
-  return text.changed_to(std::move(quoted));
+  return text.changed_to(quoted_for_url(text.bytes(), "", "+"));
 }
 
 Result<Value> urlencode(Interpreter& run, const Value& subject, const Bound&) {
   const bool is_object = subject.is_object() && subject.object().iterate() != nullptr;
   if (!subject.is_dict() && !subject.is_list() && !subject.is_tuple() && !is_object) {
     const Traced text = to_text(subject);
-    return Value(text.changed_to(quoted_for_url(text.bytes(), "/")));
+    return Value(text.changed_to(quoted_for_url(text.bytes(), "/", "%20")));
   }
   std::vector<Value> pairs;
   if (subject.is_dict()) {

@@ -93,11 +93,11 @@ template <bool from_end, Missing missing>
 Result<Value> find(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("find", {{"sub", "start", "end"}, 1}, std::move(arguments)));
   HEARTH_TRY(wanted, bound.text_or(0, ""));
-  HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8));
+  HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8 * (1 + (from_end ? wanted.size() / 16 : 0))));
   HEARTH_TRY(part, part_of(self, bound, 1));
   const size_t found = !part.is_valid ? part.bytes.npos
                        : from_end     ? part.bytes.rfind(wanted.bytes())
-                                      : part.bytes.find(wanted.bytes());
+                                      : find_text(part.bytes, wanted.bytes());
   if (found == part.bytes.npos)
     return missing == Missing::kError ? Result<Value>(refuse("the substring was not found")) : Value(int64_t{-1});
   return Value(static_cast<int64_t>(count_characters(std::string_view(self.bytes()).substr(0, part.begin + found))));
@@ -111,7 +111,7 @@ Result<Value> count(Interpreter& run, const Value& self, Arguments arguments) {
   if (!part.is_valid) return Value(int64_t{0});
   if (wanted.empty()) return Value(static_cast<int64_t>(count_characters(part.bytes)) + 1);
   int64_t n = 0;
-  for (size_t at = 0; (at = part.bytes.find(wanted.bytes(), at)) != part.bytes.npos; at += wanted.size()) ++n;
+  for (size_t at = 0; (at = find_text(part.bytes, wanted.bytes(), at)) != part.bytes.npos; at += wanted.size()) ++n;
   return Value(n);
 }
 
@@ -261,7 +261,7 @@ Result<Traced> replaced(Interpreter& run, const Traced& text, std::string_view o
   Traced out;
   size_t at = 0;
   for (size_t n = 0; limit < 0 || n < static_cast<size_t>(limit); ++n) {
-    const size_t found = old_bytes.empty() ? (n < offsets.size() ? offsets[n] : bytes.npos) : bytes.find(old_bytes, at);
+    const size_t found = old_bytes.empty() ? (n < offsets.size() ? offsets[n] : bytes.npos) : find_text(bytes, old_bytes, at);
     if (found == bytes.npos) break;
     HEARTH_TRY_VOID(run.spend(1 + (found - at + replacement.size()) / 8));
     if (out.size() + replacement.size() > kMaxTextBytes) return refuse("replacing makes a text too large");

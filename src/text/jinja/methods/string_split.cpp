@@ -16,7 +16,7 @@ Bounds separated(std::string_view bytes, std::string_view separator, int64_t lim
   Bounds pieces;
   size_t at = 0;
   while (limit < 0 || pieces.size() < static_cast<size_t>(limit)) {
-    const size_t found = bytes.find(separator, at);
+    const size_t found = find_text(bytes, separator, at);
     if (found == bytes.npos) break;
     pieces.emplace_back(at, found);
     at = found + separator.size();
@@ -65,6 +65,7 @@ Result<Value> split(Interpreter& run, const Value& self, Arguments arguments) {
         pieces_of(self, from_right ? words_from_right(self.bytes(), limit) : word_bounds(self.bytes(), limit)));
   HEARTH_TRY(separator, bound.text_or(0, ""));
   if (separator.empty()) return refuse("split() needs a separator that is not empty");
+  if (from_right) HEARTH_TRY_VOID(run.spend(self.bytes().size() / 16 * (separator.size() / 16)));
   return Value::list(
       pieces_of(self, (from_right ? separated_from_right : separated)(self.bytes(), separator.bytes(), limit)));
 }
@@ -79,10 +80,10 @@ template <bool from_right>
 Result<Value> partition(Interpreter& run, const Value& self, Arguments arguments) {
   HEARTH_TRY(bound, bind("partition", {{"sep"}, 1}, std::move(arguments)));
   HEARTH_TRY(separator, bound.text_or(0, ""));
-  HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8));
+  HEARTH_TRY_VOID(run.spend(self.bytes().size() / 8 * (1 + (from_right ? separator.size() / 16 : 0))));
   if (separator.empty()) return refuse("partition() needs a separator that is not empty");
   const std::string& bytes = self.bytes();
-  const size_t found = from_right ? bytes.rfind(separator.bytes()) : bytes.find(separator.bytes());
+  const size_t found = from_right ? bytes.rfind(separator.bytes()) : find_text(bytes, separator.bytes());
   const bool is_found = found != std::string::npos;
   const size_t first = is_found ? found : from_right ? 0 : bytes.size();
   const size_t second = is_found ? found + separator.size() : first;

@@ -53,7 +53,7 @@ Result<Traced> Interpreter::render() {
   Traced text;
   out_ = &text;
   const ActivationScope scope(*this, nullptr, tree_.slots);
-  enter(tree_.scope);
+  HEARTH_TRY_VOID(enter(tree_.scope));
   HEARTH_TRY(flow, run(tree_.body));
   (void)flow;
   return text;
@@ -78,7 +78,8 @@ Value& Interpreter::slot(Ref ref) {
   return activation->slots[ref.slot];
 }
 
-void Interpreter::enter(const Scope& scope) {
+Result<void> Interpreter::enter(const Scope& scope) {
+  HEARTH_TRY_VOID(spend(scope.size() / 4));
   for (const SlotStart& start : scope) {
     Value& variable = activation_->slots[start.slot];
     switch (start.kind) {
@@ -91,6 +92,7 @@ void Interpreter::enter(const Scope& scope) {
       }
     }
   }
+  return {};
 }
 
 Result<void> Interpreter::assign(const Target& target, const Value& value) {
@@ -151,7 +153,7 @@ Result<Interpreter::Flow> Interpreter::run(const Set& node) {
 
 Result<Interpreter::Flow> Interpreter::run(const SetBlock& node) {
   OutputCapture capture(*this);
-  enter(node.scope);
+  HEARTH_TRY_VOID(enter(node.scope));
   HEARTH_TRY(flow, run(node.body));
   if (flow != Flow::kOn) return flow;
   Value value = capture.take();
@@ -167,7 +169,7 @@ Result<Interpreter::Flow> Interpreter::run(const FilterBlock& node) {
   Value value;
   {
     OutputCapture capture(*this);
-    enter(node.scope);
+    HEARTH_TRY_VOID(enter(node.scope));
     HEARTH_TRY(flow, run(node.body));
     if (flow != Flow::kOn) return flow;
     value = capture.take();
@@ -186,7 +188,7 @@ Result<Interpreter::Flow> Interpreter::run(const If& node) {
 }
 
 Result<Interpreter::Flow> Interpreter::run(const With& node) {
-  enter(node.scope);
+  HEARTH_TRY_VOID(enter(node.scope));
   for (size_t i = 0; i < node.targets.size(); ++i) {
     HEARTH_TRY(value, evaluate(*node.values[i]));
     HEARTH_TRY_VOID(assign(node.targets[i], value));
@@ -224,21 +226,21 @@ Result<Interpreter::Flow> Interpreter::repeat(const For& node, Activation* outer
   while (true) {
     HEARTH_TRY(more, loop->advance(*this));
     if (!more) break;
-    enter(node.scope);
+    HEARTH_TRY_VOID(enter(node.scope));
     HEARTH_TRY_VOID(assign(node.target, loop->current()));
     HEARTH_TRY(flow, run(node.body));
     if (flow == Flow::kBreak) break;
     if (flow == Flow::kOn) has_run = true;
   }
   if (has_run || !node.has_else) return Flow::kOn;
-  enter(node.else_scope);
+  HEARTH_TRY_VOID(enter(node.else_scope));
   return run(node.otherwise);
 }
 
 Result<bool> Interpreter::passes_test(const For& loop, Activation* activation, const Value& item) {
   Activation* const before = std::exchange(activation_, activation);
   const auto judge = [&]() -> Result<bool> {
-    enter(loop.test_scope);
+    HEARTH_TRY_VOID(enter(loop.test_scope));
     HEARTH_TRY_VOID(assign(loop.test_target, item));
     HEARTH_TRY(value, evaluate(*loop.test));
     return value.is_truthy();
@@ -319,7 +321,7 @@ Result<void> Interpreter::bind_parameters(const Function& function, std::string_
   } else if (arguments.positional.size() > count) {
     return refuse("the macro '{}' takes at most {} arguments, not {}", name, count, arguments.positional.size());
   }
-  enter(function.scope);
+  HEARTH_TRY_VOID(enter(function.scope));
   return default_parameters(function, is_given);
 }
 

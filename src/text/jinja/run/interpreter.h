@@ -80,7 +80,7 @@ class Interpreter {
   Result<Flow> repeat(const For& node, Activation* outer, const Value& iterable, uint32_t depth);
   Result<void> bind_parameters(const Function& function, std::string_view name, Arguments& arguments);
   Result<void> default_parameters(const Function& function, const std::vector<bool>& is_given);
-  void enter(const Scope& scope);
+  Result<void> enter(const Scope& scope);
   Result<void> assign(const Target& target, const Value& value);
   Result<void> write(const Traced& text);
 

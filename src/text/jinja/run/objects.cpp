@@ -224,8 +224,9 @@ Result<Value> Loop::cycle(const Arguments& arguments) const {
   return arguments.positional[index0_ % arguments.positional.size()];
 }
 
-Value Loop::changed(Interpreter& run, Arguments arguments) {
+Result<Value> Loop::changed(Interpreter& run, Arguments arguments) {
   const auto& values = arguments.positional;
+  for (const Value& value : values) HEARTH_TRY_VOID(run.spend(value.extent().weight));
   if (last_changed_ && std::equal(values.begin(), values.end(), last_changed_->begin(), last_changed_->end(), equal))
     return Value(false);
   if (!last_changed_) run.own(shared_from_this());  // a loop may be told of itself
@@ -266,9 +267,7 @@ Result<std::optional<Value>> Loop::attribute(Interpreter& run, std::string_view 
   if (name == "changed")
     return make_object<BuiltIn>(
         "changed",
-        [](Interpreter& r, const Value& loop, Arguments a) -> Result<Value> {
-          return loop.as<Loop>()->changed(r, std::move(a));
-        },
+        [](Interpreter& r, const Value& loop, Arguments a) { return loop.as<Loop>()->changed(r, std::move(a)); },
         self());
   return std::nullopt;
 }

@@ -129,7 +129,7 @@ class Loop final : public Object {
   Result<Value> call(Interpreter& run, Arguments arguments) override;
   Result<std::optional<Value>> attribute(Interpreter& run, std::string_view name) override;
   Result<Value> cycle(const Arguments& arguments) const;
-  Value changed(Interpreter& run, Arguments arguments);  // whether they differ from those of the last call
+  Result<Value> changed(Interpreter& run, Arguments arguments);  // whether they differ from those of the last call
   void forget() override { last_changed_.reset(); }
 
  private:

@@ -162,9 +162,10 @@ class SequenceIterator final : public Iterator {
 class CharacterIterator final : public Iterator {
  public:
   explicit CharacterIterator(Value string) : string_(std::move(string)) {}
-  Result<std::optional<Value>> next(Interpreter&) override {
+  Result<std::optional<Value>> next(Interpreter& run) override {
     const Traced& text = string_.text();
     if (at_ == text.size()) return std::nullopt;
+    HEARTH_TRY_VOID(run.spend(4));  // a string for one character takes about 120 bytes
     const size_t begin = at_;
     at_ += utf8::decode(std::string_view(text.bytes()).substr(at_)).length;
     return Value(text.slice(begin, at_));
@@ -270,7 +271,7 @@ Result<bool> contains(Interpreter& run, const Value& container, const Value& ite
     if (item.is_undefined()) return refuse(item.undefined_reason());
     if (!item.is_string()) return refuse("'in' a string needs a string, not {}", item.type_name());
     HEARTH_TRY_VOID(run.spend(container.bytes().size() / 16));
-    return container.bytes().find(item.bytes()) != std::string::npos;
+    return find_text(container.bytes(), item.bytes()) != std::string::npos;
   }
   if (container.is_dict()) return contains_key(container.dict(), item);
   if (const DictView* view = container.as<DictView>())

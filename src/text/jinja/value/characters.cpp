@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/utf8.h"
 #include "text/jinja/value/case_table.h"
@@ -105,6 +106,12 @@ std::string mapped(std::string_view text, Append&& append) {
 }
 
 }  // namespace
+
+size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
+  // Two-way search. std::string_view::find compares the whole of `wanted` at every place where its first byte stands.
+  const void* const found = ::memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  return found == nullptr ? text.npos : static_cast<size_t>(static_cast<const char*>(found) - text.data());
+}
 
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });

@@ -10,6 +10,8 @@
 namespace hearth::text::jinja {
 
 bool is_ascii(std::string_view text);
+// text.find(wanted, from), in time linear in both.
+size_t find_text(std::string_view text, std::string_view wanted, size_t from = 0);
 size_t count_characters(std::string_view text);
 std::vector<size_t> character_offsets(std::string_view text);  // of every character, and the end
 
