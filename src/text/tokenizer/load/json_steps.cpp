@@ -41,7 +41,7 @@ Result<NormalStep> normal_step(const Json& step, const std::string& type) {
     HEARTH_TRY(pattern, read_pattern(step));
     HEARTH_TRY(content, step.text("content"));
     if (!pattern.is_regex) return ReplaceText{std::move(pattern.text), std::move(content)};
-    HEARTH_TRY(regex, Regex::compile(pattern.text));
+    HEARTH_TRY(regex, Regex::compile(pattern.text, Anchors::kLine));
     return ReplaceAll{std::move(regex), std::move(content)};
   }
   if (type == "BertNormalizer") {
@@ -86,7 +86,7 @@ Result<PatternSplit> pattern_split(const Json& step) {
   HEARTH_TRY(pattern, read_pattern(step));
   HEARTH_TRY(behavior, behavior_of(step, "Isolated"));
   const bool invert = step.boolean_or("invert", false);
-  if (pattern.is_regex) return split_by(pattern.text, behavior, invert);
+  if (pattern.is_regex) return split_by(pattern.text, behavior, invert, Anchors::kLine);
   HEARTH_TRY(literal, Regex::literal(pattern.text));
   return PatternSplit{std::move(literal), behavior, invert};
 }
@@ -152,7 +152,7 @@ Result<std::vector<DecodeStep>> decode_steps(const Json& step, const std::string
     HEARTH_TRY(pattern, read_pattern(step));
     HEARTH_TRY(content, step.text("content"));
     if (!pattern.is_regex) return one(DecodeReplaceText{std::move(pattern.text), std::move(content)});
-    HEARTH_TRY(regex, Regex::compile(pattern.text));
+    HEARTH_TRY(regex, Regex::compile(pattern.text, Anchors::kLine));
     return one(DecodeReplace{std::move(regex), std::move(content)});
   }
   if (type == "Strip") {

@@ -188,11 +188,11 @@ void PreTokenizer::run(size_t step, std::string_view text, bool at_start, PieceS
   apply_step(next);
 }
 
-Result<PatternSplit> split_by(std::string_view pattern, SplitBehavior behavior, bool invert) {
+Result<PatternSplit> split_by(std::string_view pattern, SplitBehavior behavior, bool invert, Anchors anchors) {
   if (const Scanner scanner = find_scanner(pattern)) return PatternSplit{scanner, behavior, invert};
   // The same matches, but not sought anew from every place in a long run of white space.
-  if (pattern == R"(\s+$)") pattern = R"((?<!\s)\s++$)";
-  HEARTH_TRY(regex, Regex::compile(pattern));
+  if (pattern == R"(\s+$)") pattern = R"((?<!\s)\s+$)";
+  HEARTH_TRY(regex, Regex::compile(pattern, anchors));
   return PatternSplit{std::move(regex), behavior, invert};
 }
 

@@ -63,6 +63,6 @@ class PreTokenizer {
 
 // Isolates the matches of a pattern, by its scanner where there is one.
 Result<PatternSplit> split_by(std::string_view pattern, SplitBehavior behavior = SplitBehavior::kIsolated,
-                              bool invert = false);
+                              bool invert = false, Anchors anchors = Anchors::kText);
 
 }  // namespace hearth::text

@@ -1,6 +1,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/tokenizer/split/regex.h"
 
+#include <fmt/core.h>
 #include <pcre2.h>
 
 #include <algorithm>
@@ -17,8 +18,9 @@ namespace {
 // White_Space. PCRE2's \s adds U+180E.
 constexpr std::string_view kSpaces =
     R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-// Oniguruma's \w. PCRE2's lacks marks and connectors before 10.43.
-constexpr std::string_view kWordChars = R"(\p{L}\p{M}\p{N}\p{Pc})";
+// Oniguruma's \w: in a set it knows decimal digits only. PCRE2's lacks marks and connectors before 10.43.
+constexpr std::string_view kWordChars = R"(\p{Alphabetic}\p{M}\p{N}\p{Pc})", kWordCharsOfSet = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+constexpr std::string_view kHexDigits = "0-9A-Fa-f";  // Oniguruma's \h; PCRE2's is horizontal white space
 
 // \p{Name} and \P{Name}: a bare script name means the script itself; PCRE2 would take its script extensions, by which
 // the ideographic full stop is Han.
@@ -71,6 +73,10 @@ class Rewriter {
     else if (c == 'S') out_.append("[^").append(kSpaces).append("]");
     else if (c == 'w') out_.append("[").append(kWordChars).append("]");
     else if (c == 'W') out_.append("[^").append(kWordChars).append("]");
+    else if (c == 'b') out_ += fmt::format("(?:(?<=[{0}])(?![{0}])|(?<![{0}])(?=[{0}]))", kWordChars);
+    else if (c == 'B') out_ += fmt::format("(?:(?<=[{0}])(?=[{0}])|(?<![{0}])(?![{0}]))", kWordChars);
+    else if (c == 'h') out_.append("[").append(kHexDigits).append("]");
+    else if (c == 'H') out_.append("[^").append(kHexDigits).append("]");
     else out_.append(pattern_.substr(at_, 2));
     at_ += 2;
   }
@@ -113,8 +119,11 @@ class Rewriter {
     const size_t length = rest[0] == '\\' && rest.size() > 1 ? 2 : 1;
     at_ += length;
     if (rest.starts_with("\\s")) return std::string(kSpaces);
-    if (rest.starts_with("\\w")) return std::string(kWordChars);
+    if (rest.starts_with("\\S")) return std::string(R"(\P{White_Space})");
+    if (rest.starts_with("\\w")) return std::string(kWordCharsOfSet);
     if (rest.starts_with("\\W")) return refuse("\\W inside a set");
+    if (rest.starts_with("\\h")) return std::string(kHexDigits);
+    if (rest.starts_with("\\H")) return refuse("\\H inside a set");
     return std::string(rest.substr(0, length));
   }
 
@@ -152,6 +161,11 @@ struct MatchSpace {
   MatchSpace() {
     pcre2_jit_stack_assign(settings, nullptr, stack);
     pcre2_set_match_limit(settings, 50'000'000);  // a bound on hostile texts, far above what real patterns take
+    pcre2_set_heap_limit(settings, 64 * 1024);    // KiB
+  }
+  void renew_match() {
+    pcre2_match_data_free(match);
+    match = pcre2_match_data_create(1, nullptr);
   }
   ~MatchSpace() {
     pcre2_match_data_free(match);
@@ -180,9 +194,10 @@ static Result<pcre2_code*> compiled(std::string_view pattern, std::string_view s
   return code;
 }
 
-Result<Regex> Regex::compile(std::string_view pattern) {
+Result<Regex> Regex::compile(std::string_view pattern, Anchors anchors) {
   HEARTH_TRY(rewritten, rewrite_for_pcre2(pattern));
-  HEARTH_TRY(code, compiled(rewritten, pattern, PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY));
+  const uint32_t ends = anchors == Anchors::kLine ? PCRE2_MULTILINE : PCRE2_DOLLAR_ENDONLY;
+  HEARTH_TRY(code, compiled(rewritten, pattern, PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | ends));
   return Regex(std::make_shared<const Code>(code));
 }
 
@@ -192,15 +207,17 @@ Result<Regex> Regex::literal(std::string_view text) {
 }
 
 std::optional<Regex::Match> Regex::find(std::string_view text, size_t from) const {
-  thread_local const MatchSpace space;
+  thread_local MatchSpace space;
   const auto match = [&](uint32_t options) {
     return pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, options, space.match, space.settings);
   };
   int count = match(PCRE2_NO_UTF_CHECK);
-  if (count == PCRE2_ERROR_JIT_STACKLIMIT) count = match(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
-  if (count < 0) return {};  // no match; a text that exceeds the limits stays unsplit from here on
-  const size_t* ends = pcre2_get_ovector_pointer(space.match);
-  return Match{ends[0], ends[1]};
+  const bool interpreted = count == PCRE2_ERROR_JIT_STACKLIMIT;
+  if (interpreted) count = match(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
+  std::optional<Match> found;  // nothing: no match; a text that exceeds the limits stays unsplit from here on
+  if (const size_t* ends = pcre2_get_ovector_pointer(space.match); count >= 0) found = Match{ends[0], ends[1]};
+  if (interpreted) space.renew_match();  // the interpreter's frames would stay in it
+  return found;
 }
 
 }  // namespace hearth::text

@@ -11,10 +11,13 @@
 
 namespace hearth::text {
 
+// Where ^ and $ stand: at the ends of the text (Rust's regex, of rank files), or of every line (Oniguruma, of tokenizer.json).
+enum class Anchors { kText, kLine };
+
 class Regex {
  public:
   // Errors: kUnsupported for a pattern whose meaning would change, kBadFile for one that does not compile.
-  static Result<Regex> compile(std::string_view pattern);
+  static Result<Regex> compile(std::string_view pattern, Anchors anchors = Anchors::kText);
   static Result<Regex> literal(std::string_view text);  // kBadFile for one too long
 
   struct Match {
@@ -29,8 +32,8 @@ class Regex {
   std::shared_ptr<const Code> code_;
 };
 
-// The pattern as PCRE2 must read it: explicit sets for \s, \S and \w, scripts without their extensions, [a&&[b]] as a
-// lookahead, [a[b]] flattened.
+// The pattern as PCRE2 must read it: explicit sets for \s, \w and \h, \b by that \w, scripts without their extensions,
+// [a&&[b]] as a lookahead, [a[b]] flattened.
 Result<std::string> rewrite_for_pcre2(std::string_view pattern);
 
 }  // namespace hearth::text

@@ -127,6 +127,31 @@ TEST(Regex, rewrites_what_pcre2_would_misread) {
   EXPECT_EQ(pieces_of(*split_by(R"(\p{Han}+)"), "中。文"), (std::vector<std::string>{"中", "。", "文"}));
 }
 
+std::vector<std::string> matches_of(std::string_view pattern, std::string_view text) {
+  return pieces_of(*split_by(pattern, SplitBehavior::kRemoved, true, Anchors::kLine), text);
+}
+
+// The answers are those of Hugging Face's tokenizers, which match by Oniguruma.
+TEST(Regex, means_what_oniguruma_means) {
+  using Pieces = std::vector<std::string>;
+  EXPECT_EQ(matches_of("^b|b$", "b\nab\nbc"), (Pieces{"b", "b", "b"}));
+  EXPECT_EQ(pieces_of(*split_by(R"(\s+$)", SplitBehavior::kIsolated, false, Anchors::kLine), "a  \n  b  "),
+            (Pieces{"a", "  ", "\n  b", "  "}));
+  EXPECT_EQ(pieces_of({*Regex::compile("b$")}, "b\nb"), (Pieces{"b\n", "b"}));  // as Rust's regex has it
+  EXPECT_EQ(matches_of(R"(\h)", "09afAFgG \tx"), (Pieces{"0", "9", "a", "f", "A", "F"}));
+  EXPECT_EQ(matches_of(R"([\h]|\H)", "0g"), (Pieces{"0", "g"}));
+  EXPECT_EQ(matches_of(R"(\w)", "aé½²Ⅷⓐ_-"), (Pieces{"a", "é", "½", "²", "Ⅷ", "ⓐ", "_"}));
+  EXPECT_EQ(matches_of(R"([\w])", "a½²Ⅷⓐ_-"), (Pieces{"a", "Ⅷ", "ⓐ", "_"}));
+  EXPECT_EQ(matches_of(R"(\ba)", "a ½a _a -a"), (Pieces{"a", "a"}));
+  EXPECT_EQ(matches_of(R"([\S]+)", "a\u180E b\u0085c"), (Pieces{"a\u180E", "b", "c"}));
+}
+
+TEST(Regex, long_matches_take_bounded_memory) {
+  const Regex regex = Regex::compile("(?:[A-Z]|[a-z])+").value();
+  EXPECT_EQ(regex.find(std::string(100'000, 'A'), 0).value().end, 100'000u);
+  EXPECT_FALSE(regex.find(std::string(4'000'000, 'A'), 0));  // would take gigabytes
+}
+
 TEST(Regex, refuses_what_it_cannot_rewrite) {
   for (const std::string_view pattern : {"[^a&&[b]]", "[a&&b]", "[a[^b]]", "[[:alpha:]]", "[a"}) {
     const auto regex = Regex::compile(pattern);
