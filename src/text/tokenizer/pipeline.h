@@ -28,7 +28,7 @@ struct TokenizerParts {
 
 std::shared_ptr<const Tokenizer> make_tokenizer(TokenizerParts parts);
 
-bool is_end_marker(std::string_view text);  // "<|im_end|>" and its like: control tokens wherever they are tokens
+bool is_end_marker(std::string_view text);  // "<|im_end|>" and its like: control tokens wherever they are added
 
 // Adds every token after which a generation ends: eos, and the well-known end markers among control and user-defined
 // tokens.

@@ -1,5 +1,7 @@
 #include "text/tokenizer/vocabulary.h"
 
+#include <algorithm>
+
 namespace hearth::text {
 
 void Vocabulary::add(std::string_view text, TokenKind kind, float score) {
@@ -38,18 +40,29 @@ Result<void> VocabularyBuilder::set(int64_t id, std::string_view text, TokenKind
   if (id < 0 || id >= static_cast<int64_t>(Vocabulary::kMaxTokens))
     return fail(ErrorCode::kBadFile, "{}: token '{}' has the id {}; ids are 0 to {}", where, text, id,
                 Vocabulary::kMaxTokens - 1);
-  if (static_cast<size_t>(id) >= rows_.size()) rows_.resize(static_cast<size_t>(id) + 1);
-  Row& row = rows_[static_cast<size_t>(id)];
-  if (row.set && row.text != text)
+  const auto [at, added] = rows_.try_emplace(id);
+  Row& row = at->second;
+  if (!added && row.text != text)
     return fail(ErrorCode::kBadFile, "{}: tokens '{}' and '{}' have the same id {}", where, row.text, text, id);
-  row = {std::string(text), score, kind, true};
+  row = {std::string(text), score, kind};
+  last_ = std::max(last_, id);
   return {};
 }
 
-Vocabulary VocabularyBuilder::build() const {
+Result<Vocabulary> VocabularyBuilder::build() const {
+  const size_t size = static_cast<size_t>(last_ + 1);
+  if (size > 4 * rows_.size() + 65536)
+    return fail(ErrorCode::kBadFile, "token '{}' has the id {}, far too high for a vocabulary of {} tokens",
+                rows_.at(last_).text, last_, rows_.size());
+  std::vector<const Row*> by_id(size);
+  for (const auto& [id, row] : rows_) by_id[static_cast<size_t>(id)] = &row;
+  static const Row kHole;
   Vocabulary out;
-  out.reserve(rows_.size());
-  for (const Row& row : rows_) out.add(row.text, row.kind, row.score);
+  out.reserve(size);
+  for (const Row* row : by_id) {
+    if (row == nullptr) row = &kHole;
+    out.add(row->text, row->kind, row->score);
+  }
   out.build();
   return out;
 }

@@ -1,7 +1,9 @@
 #pragma once
 // The entries of a vocabulary: text, kind and (where the model has them) score.
 #include <optional>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -52,19 +54,18 @@ class VocabularyBuilder {
  public:
   // Errors: an id out of range, or two texts for one id. `where` names the file or key.
   Result<void> set(int64_t id, std::string_view text, TokenKind kind, float score, std::string_view where);
-  bool has(int64_t id) const {
-    return id >= 0 && static_cast<size_t>(id) < rows_.size() && rows_[static_cast<size_t>(id)].set;
-  }
-  Vocabulary build() const;
+  bool has(int64_t id) const { return rows_.contains(id); }
+  // Errors: an id so far above the number of tokens that the holes would take most of the memory.
+  Result<Vocabulary> build() const;
 
  private:
   struct Row {
     std::string text;
     float score = 0;
     TokenKind kind = TokenKind::kUnused;
-    bool set = false;
   };
-  std::vector<Row> rows_;
+  std::unordered_map<int64_t, Row> rows_;
+  int64_t last_ = -1;  // the highest id
 };
 
 }  // namespace hearth::text

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "text/unicode/char_class.h"
 
 namespace hearth::text {
 
@@ -68,11 +71,12 @@ Result<void> take_added_decoder(const Json& file, std::vector<AddedToken>& out) 
 // added_tokens.json: {"<|im_start|>": 151644}. It knows no flags: everything in it steers the model.
 Result<void> take_added_map(const Json& file, std::vector<AddedToken>& out) {
   if (!file.is_object()) return {};
+  std::unordered_set<std::string> known;
+  for (const AddedToken& token : out) known.insert(token.text);
   for (const auto& [text, id] : file.as_object()) {
     if (!id.is_integer())
       return fail(ErrorCode::kBadFile, "added_tokens.json: the id of '{}' is {}", text, id.type_name());
-    const bool known = std::ranges::any_of(out, [&](const AddedToken& t) { return t.text == text; });
-    if (known) continue;
+    if (known.contains(text)) continue;
     Json row = Json::object({{"content", Json(text)}, {"special", Json(true)}});
     HEARTH_TRY(token, added_token(row, id.as_integer()));
     out.push_back(std::move(token));
@@ -96,6 +100,14 @@ void take_special_texts(const Json& file, FolderConfig& out) {
   take_text(file, "unk_token", out.unk);
   take_text(file, "cls_token", out.cls);
   take_text(file, "sep_token", out.sep);
+}
+
+// A token of one character is left out: some files name "!" for padding.
+void collect_special(FolderConfig& out) {
+  for (const AddedToken& token : out.added)
+    if (token.control) out.special.insert(token.text);
+  for (const auto* named : {&out.bos, &out.eos, &out.pad, &out.unk, &out.cls, &out.sep})
+    if (*named && !(*named)->empty() && (*named)->size() > char_length((*named)->front())) out.special.insert(**named);
 }
 
 // Tells the BOS at the front apart from other tokens of a template.
@@ -127,6 +139,7 @@ Result<FolderConfig> read_folder_config(const std::string& folder) {
   if (out.tokenizer_class.ends_with("Fast")) out.tokenizer_class.resize(out.tokenizer_class.size() - 4);
   if (auto taken = take_added_decoder(config, out.added); !taken)
     return at(folder + "/tokenizer_config.json", taken.error());
+  collect_special(out);
   HEARTH_TRY(added, read_json(folder + "/added_tokens.json"));
   HEARTH_TRY_VOID(take_added_map(added, out.added));
   HEARTH_TRY(generation, read_json(folder + "/generation_config.json"));
@@ -148,11 +161,28 @@ Result<std::vector<AddedToken>> read_added_tokens(const Json& list) {
   return out;
 }
 
-Result<void> place_added_tokens(std::vector<AddedToken>& added, const Vocabulary& known, VocabularyBuilder& rows) {
+Result<void> place_added_tokens(std::vector<AddedToken>& added, const FolderConfig& config, VocabularyBuilder& rows) {
+  HEARTH_TRY(known, rows.build());
+  std::unordered_set<std::string> held;
+  std::unordered_set<TokenId> taken;
+  for (const AddedToken& token : added) held.insert(token.text), taken.insert(token.id);
+  for (const AddedToken& token : config.added) {
+    if (!held.insert(token.text).second) continue;
+    if (known.find(token.text) || (!rows.has(token.id) && taken.insert(token.id).second)) added.push_back(token);
+    else log::warn("the added token '{}' claims the id {} of another token: it is left out", token.text, token.id);
+  }
+  for (TokenId id = 0; known.has(id); ++id) {
+    const std::string_view text = known.text(id);
+    const bool is_added = known.kind(id) == TokenKind::kUserDefined && is_end_marker(text);
+    if ((is_added || config.special.contains(text)) && held.emplace(text).second)
+      added.push_back({.id = id, .text = std::string(text)});
+  }
   for (AddedToken& token : added) {
-    if (const auto id = known.find(token.text)) token.id = *id;
-    HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, 0,
-                             "added tokens"));
+    token.control = token.control || config.steers(token.text);
+    const auto id = known.find(token.text);
+    if (id) token.id = *id;
+    HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined,
+                             id ? known.score(*id) : 0, "added tokens"));
   }
   return {};
 }

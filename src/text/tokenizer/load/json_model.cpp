@@ -57,6 +57,7 @@ Result<std::unique_ptr<Model>> read_bpe(const Json& model, const Vocabulary& voc
                      .ignore_merges = model.boolean_or("ignore_merges", false),
                      .byte_fallback = model.boolean_or("byte_fallback", false),
                      .fuse_unknown = model.boolean_or("fuse_unk", false),
+                     .drops_unknown = !unknown && !model.boolean_or("byte_fallback", false),
                      .words_start_at_space = !facts.byte_level,
                      .word_end = model.text_or("end_of_word_suffix", ""),
                      .word_inside = model.text_or("continuing_subword_prefix", ""),

@@ -2,6 +2,7 @@
 #include "text/tokenizer/load/base64.h"
 #include "text/tokenizer/load/json_parts.h"
 #include "text/tokenizer/split/script_split.h"
+#include "text/unicode/char_class.h"
 
 namespace hearth::text {
 
@@ -20,6 +21,14 @@ Result<std::vector<const Json*>> steps_of(const Json& section, std::string_view 
     out.insert(out.end(), inner.begin(), inner.end());
   }
   return out;
+}
+
+// How many times longer the step may make a text.
+double growth_of(const NormalStep& step) {
+  if (const auto* text = std::get_if<ReplaceText>(&step); text != nullptr && !text->from.empty())
+    return std::max(1.0, static_cast<double>(text->to.size()) / static_cast<double>(text->from.size()));
+  const auto* all = std::get_if<ReplaceAll>(&step);
+  return all == nullptr ? 1 : 1 + static_cast<double>(all->content.size());
 }
 
 Result<NormalStep> normal_step(const Json& step, const std::string& type) {
@@ -159,6 +168,8 @@ Result<std::vector<DecodeStep>> decode_steps(const Json& step, const std::string
     const auto left = static_cast<size_t>(std::max<int64_t>(0, step.integer_or("start", 0)));
     const auto right = static_cast<size_t>(std::max<int64_t>(0, step.integer_or("stop", 0)));
     HEARTH_TRY(content, step.text("content"));
+    if (content.empty() || content.size() != char_length(content[0]))
+      return fail(ErrorCode::kBadFile, "the content of a Strip decoder is '{}'; it must be one character", content);
     if (!fused) return one(DecodeStrip{std::move(content), left, right});
     if (right > 0)
       return fail(ErrorCode::kUnsupported,
@@ -192,10 +203,15 @@ Result<JsonPattern> read_pattern(const Json& step) {
 }
 
 Result<void> read_normalizer(const Json& section, Normalizer& out) {
+  constexpr double kMaxGrowth = 256;  // known files: 4
+  double growth = 1;
   HEARTH_TRY(steps, steps_of(section, "normalizers"));
   for (const Json* step : steps) {
     HEARTH_TRY(type, step->text("type"));
     HEARTH_TRY(made, normal_step(*step, type));
+    growth *= growth_of(made);
+    if (growth > kMaxGrowth)
+      return fail(ErrorCode::kUnsupported, "the Replace steps may make a text more than {} times longer", kMaxGrowth);
     out.add(std::move(made));
   }
   return {};

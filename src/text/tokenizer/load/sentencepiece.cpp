@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <unordered_set>
 
 #include "base/utf8.h"
 #include "text/tokenizer/load/files.h"
@@ -179,15 +180,10 @@ Result<std::unique_ptr<Model>> make_model(const Spec& spec, const Vocabulary& vo
 Result<std::shared_ptr<const Tokenizer>> load_sentencepiece(std::string_view bytes, const FolderConfig& config) {
   HEARTH_TRY(spec, read_spec(bytes));
   TokenizerParts parts;
-  const Vocabulary of_model = spec.rows.build();
   parts.added = config.added;
-  for (AddedToken& token : parts.added) {
-    if (const auto id = of_model.find(token.text)) token.id = *id;
-    const float score = of_model.has(token.id) ? of_model.score(token.id) : 0;
-    HEARTH_TRY_VOID(spec.rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined,
-                                  score, "added tokens"));
-  }
-  parts.vocabulary = std::make_unique<const Vocabulary>(spec.rows.build());
+  HEARTH_TRY_VOID(place_added_tokens(parts.added, config, spec.rows));
+  HEARTH_TRY(built, spec.rows.build());
+  parts.vocabulary = std::make_unique<const Vocabulary>(std::move(built));
   const Vocabulary& vocabulary = *parts.vocabulary;
   const auto known = [&](int64_t id) {
     return id >= 0 && id < spec.pieces ? std::optional(static_cast<TokenId>(id)) : std::nullopt;
@@ -203,16 +199,17 @@ Result<std::shared_ptr<const Tokenizer>> load_sentencepiece(std::string_view byt
                                      .remove_extra_spaces = spec.remove_extra_spaces,
                                      .escape_spaces = spec.escape_spaces,
                                      .space_is_suffix = spec.space_is_suffix};
+  std::unordered_set<std::string> listed;
+  for (const AddedToken& token : parts.added) listed.insert(token.text);
+  std::vector<std::pair<std::string_view, int32_t>> user_defined;
   for (TokenId id = 0; vocabulary.has(id); ++id) {
-    if (vocabulary.kind(id) == TokenKind::kUserDefined && utf8::is_valid(vocabulary.text(id)))
-      normalizer.user_defined.emplace_back(vocabulary.text(id));
-    const auto is_listed = [&] {
-      return std::ranges::any_of(config.added, [&](const AddedToken& t) { return t.text == vocabulary.text(id); });
-    };
-    if (vocabulary.kind(id) == TokenKind::kControl && !is_listed())
-      parts.added.push_back({.id = id, .text = std::string(vocabulary.text(id)), .control = true});
+    const std::string_view text = vocabulary.text(id);
+    if (vocabulary.kind(id) == TokenKind::kUserDefined && !text.empty() && utf8::is_valid(text) && vocabulary.find(text) == id)
+      user_defined.emplace_back(text, id);
+    if (vocabulary.kind(id) == TokenKind::kControl && !listed.contains(std::string(text)))
+      parts.added.push_back({.id = id, .text = std::string(text), .control = true});
   }
-  std::ranges::sort(normalizer.user_defined, std::greater<>{}, &std::string::size);
+  normalizer.user_defined = ByteTrie(std::move(user_defined));
   parts.normalizer.add(std::move(normalizer));
 
   parts.decoder.add(DecodeReplaceText{std::string(kSpaceMark), " "});

@@ -73,7 +73,8 @@ Result<void> read_ranks(std::string_view text, VocabularyBuilder& rows, size_t& 
 
 // Everything but the pattern and the special tokens is the same for all rank files.
 Result<void> finish_ranks(TokenizerParts& parts, const VocabularyBuilder& rows) {
-  parts.vocabulary = std::make_unique<const Vocabulary>(rows.build());
+  HEARTH_TRY(built, rows.build());
+  parts.vocabulary = std::make_unique<const Vocabulary>(std::move(built));
   // Every byte must be a token, or some texts could not be encoded.
   for (int b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
@@ -118,9 +119,11 @@ Result<std::shared_ptr<const Tokenizer>> load_tiktoken(std::string_view text, co
     if (!special.empty() &&
         std::ranges::none_of(parts.added, [&](const AddedToken& t) { return t.id == id || t.text == special; }))
       parts.added.push_back({.id = id, .text = std::string(special), .control = true});
-  for (const AddedToken& token : parts.added)
+  for (AddedToken& token : parts.added) {
+    token.control = token.control || config.steers(token.text);
     HEARTH_TRY_VOID(rows.set(token.id, token.text, token.control ? TokenKind::kControl : TokenKind::kUserDefined, 0,
                              "added tokens"));
+  }
   HEARTH_TRY_VOID(finish_ranks(parts, rows));
   HEARTH_TRY(words, words_of(*known));
   parts.pre_tokenizer = std::move(words);

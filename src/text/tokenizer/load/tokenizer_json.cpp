@@ -18,10 +18,10 @@ const Json& section(const Json& file, std::string_view key) {
 
 // The vocabulary of the model plus the added tokens, which get their final ids here.
 Result<std::unique_ptr<const Vocabulary>> complete_vocabulary(VocabularyBuilder rows, std::vector<AddedToken>& added,
-                                                              const Json& model) {
-  const Vocabulary of_model = rows.build();
-  HEARTH_TRY_VOID(place_added_tokens(added, of_model, rows));
-  auto out = std::make_unique<Vocabulary>(rows.build());
+                                                              const FolderConfig& config, const Json& model) {
+  HEARTH_TRY_VOID(place_added_tokens(added, config, rows));
+  HEARTH_TRY(built, rows.build());
+  auto out = std::make_unique<Vocabulary>(std::move(built));
   if (const auto unknown = out->find(model.text_or("unk_token", ""));
       unknown && out->kind(*unknown) != TokenKind::kUserDefined)
     out->set_kind(*unknown, TokenKind::kUnknown);
@@ -60,7 +60,7 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer_json(std::string_view te
     HEARTH_TRY(added, read_added_tokens(section(file, "added_tokens")));
     parts.added = std::move(added);
   }
-  HEARTH_TRY(vocabulary, complete_vocabulary(std::move(rows), parts.added, model));
+  HEARTH_TRY(vocabulary, complete_vocabulary(std::move(rows), parts.added, config, model));
   parts.vocabulary = std::move(vocabulary);
   HEARTH_TRY_VOID(read_normalizer(section(file, "normalizer"), parts.normalizer));
   HEARTH_TRY_VOID(read_pre_tokenizer(section(file, "pre_tokenizer"), parts.pre_tokenizer, facts));
@@ -87,7 +87,7 @@ Result<std::shared_ptr<const Tokenizer>> load_vocab_merges(std::string_view voca
   HEARTH_TRY_VOID(read_model_vocabulary(Json::object({{"vocab", std::move(vocab)}}), rows));
   TokenizerParts parts;
   parts.added = config.added;
-  HEARTH_TRY(vocabulary, complete_vocabulary(std::move(rows), parts.added, kNull));
+  HEARTH_TRY(vocabulary, complete_vocabulary(std::move(rows), parts.added, config, kNull));
   parts.vocabulary = std::move(vocabulary);
   if (is_qwen) parts.normalizer.add(NormalForm::kNfc);
   HEARTH_TRY(words, split_by(is_qwen ? pattern::kQwen2 : pattern::kGpt2));

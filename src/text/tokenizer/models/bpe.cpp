@@ -45,7 +45,7 @@ class PairTable {
   static uint64_t pack(TokenId left, TokenId right) {
     return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
   }
-  size_t slot_of(uint64_t key) const { return (key * 0x9E3779B97F4A7C15 >> 32) & mask_; }
+  size_t slot_of(uint64_t key) const { return mix(key) & mask_; }
   size_t mask_;
   std::vector<Slot> slots_;
 };
@@ -84,7 +84,7 @@ class Speller {
       if (options_.keep_user_defined)
         user_defined_.prefixes(
             word.substr(i), [&](size_t length, TokenId kept) { end = static_cast<uint32_t>(i + length), id = kept; });
-      symbols.push_back({id, i, end});
+      if (id >= 0 || !options_.drops_unknown) symbols.push_back({id, i, end});
       i = end;
     }
   }
@@ -237,8 +237,9 @@ class Bpe final : public Model {
 void decide_cutting(const Vocabulary& vocabulary, BpeOptions& options) {
   bool all_bytes = options.byte_fallback;
   for (int b = 0; b < 256; ++b) all_bytes = all_bytes && vocabulary.byte_token(static_cast<uint8_t>(b)) >= 0;
-  options.words_start_at_space = options.words_start_at_space && !options.ignore_merges && options.word_end.empty() &&
-                                 options.word_inside.empty() && (all_bytes || !options.fuse_unknown);
+  options.words_start_at_space = options.words_start_at_space && !options.ignore_merges && !options.drops_unknown &&
+                                 options.word_end.empty() && options.word_inside.empty() &&
+                                 (all_bytes || !options.fuse_unknown);
 }
 
 std::vector<uint32_t> ranks_by(MergeOrder order, const Vocabulary& vocabulary) {

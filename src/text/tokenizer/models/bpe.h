@@ -17,6 +17,7 @@ struct BpeOptions {
   bool ignore_merges = false;         // a word that is a token is that token, whatever the merges say
   bool byte_fallback = false;         // characters without a token become <0xAB> tokens
   bool fuse_unknown = false;          // a run of unknown characters is one unknown token
+  bool drops_unknown = false;         // characters without a token go first: what stood around them may merge
   bool words_start_at_space = false;  // cut before "▁" where no token can cross: the same ids, and words can be cached
   bool keep_user_defined = false;     // user-defined tokens inside a word stand as they are and merge with nothing
   std::string word_end = {},

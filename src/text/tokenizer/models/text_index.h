@@ -7,24 +7,36 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
+
 namespace hearth::text {
+
+// Drawn once per process, so that no file can choose texts that meet in one slot.
+inline uint64_t hash_seed() {
+  static const uint64_t seed = random_seed();
+  return seed;
+}
+
+// Both halves of a product with a factor that nobody knows: every bit of `word` reaches every bit of the result.
+inline uint64_t mix(uint64_t word) {
+  const auto product = static_cast<unsigned __int128>(word) * (hash_seed() | 1);
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
 
 // A fast hash of short byte strings; stable only within one run.
 inline uint64_t hash_text(std::string_view text) {
-  constexpr uint64_t kMix = 0x9E3779B97F4A7C15;
   const auto load = [&](size_t at, size_t n) {
     uint64_t word = 0;
     std::memcpy(&word, text.data() + at, n);
     return word;
   };
-  uint64_t h = text.size() * kMix;
+  uint64_t h = hash_seed() + text.size() * 0x9E3779B97F4A7C15;
   size_t at = 0;
-  for (; text.size() - at >= 8; at += 8) h = (std::rotl(h, 29) ^ load(at, 8)) * kMix;
+  for (; text.size() - at >= 8; at += 8) h = mix(std::rotl(h, 29) ^ load(at, 8));
   const size_t rest = text.size() - at;
-  if (rest >= 4) h = (std::rotl(h, 29) ^ (load(at, 4) | load(text.size() - 4, 4) << 32)) * kMix;
-  else if (rest > 0)
-    h = (std::rotl(h, 29) ^ (load(at, 1) | load(at + rest / 2, 1) << 8 | load(text.size() - 1, 1) << 16)) * kMix;
-  return h ^ h >> 32;
+  if (rest >= 4) return mix(std::rotl(h, 29) ^ (load(at, 4) | load(text.size() - 4, 4) << 32));
+  if (rest > 0) return mix(std::rotl(h, 29) ^ (load(at, 1) | load(at + rest / 2, 1) << 8 | load(text.size() - 1, 1) << 16));
+  return h;
 }
 
 class TextIndex {

@@ -117,8 +117,9 @@ std::string apply(const std::shared_ptr<const PrecompiledMap>& map, std::string 
 
 // What stands at the front of the text, after the character map: how many bytes it took, and what they became.
 PrecompiledMap::Hit next_normalized(const SentencePieceNormalizer& step, std::string_view text) {
-  for (const std::string& piece : step.user_defined)
-    if (text.starts_with(piece)) return {piece.size(), text.substr(0, piece.size())};
+  size_t kept = 0;
+  step.user_defined.prefixes(text, [&](size_t length, int32_t) { kept = length; });
+  if (kept > 0) return {kept, text.substr(0, kept)};
   if (step.map)
     if (const auto hit = step.map->longest_prefix(text)) return *hit;
   const size_t length = char_length(text[0]);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "text/tokenizer/models/byte_trie.h"
 #include "text/tokenizer/normalize/precompiled.h"
 #include "text/tokenizer/split/pre_tokenizer.h"
 #include "text/unicode/normalize.h"
@@ -36,7 +37,7 @@ struct NmtNormalizer {};  // drops control characters, makes every kind of space
 struct SentencePieceNormalizer {
   std::shared_ptr<const PrecompiledMap> map;  // may be null
   bool add_dummy_prefix = true, remove_extra_spaces = true, escape_spaces = true, space_is_suffix = false;
-  std::vector<std::string> user_defined = {};  // sorted by falling length
+  ByteTrie user_defined = {};
 };
 
 using NormalStep =

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "base/file.h"
@@ -125,6 +126,13 @@ TEST(OddGguf, end_markers_are_control_tokens) {
   }
 }
 
+// As Hugging Face has it: where nothing stands for unknown characters, what was around them merges.
+TEST(OddJson, characters_without_a_token_are_dropped_first) {
+  const auto loaded = load_tokenizer_json(R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}})", {});
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ((*loaded)->encode("aïb"), std::vector<TokenId>{2});
+}
+
 // Bytes reach the model as the byte alphabet spells them, whatever the model.
 TEST(OddJson, byte_level_before_words) {
   const auto loaded = load_tokenizer_json(
@@ -147,6 +155,7 @@ TEST(BadJson, names_the_section) {
   refused(R"({"model":{"type":"BPE","vocab":{"a":99999999999},"merges":[]}})", "id");
   refused(R"({"model":{"type":"BPE","vocab":{"a":"x"},"merges":[]}})", "model.vocab");
   refused(R"({"model":{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]}})", "same id");
+  refused(R"({"model":{"type":"BPE","vocab":{"a":16777215},"merges":[]}})", "16777215");  // 2 GB of holes
   refused(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a a"]}})", "model.merges");
   refused(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a"]}})", "model.merges");
   refused(R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[["a"]]}})", "model.merges");
@@ -169,7 +178,12 @@ TEST(BadJson, names_the_section) {
   refused(with(R"("pre_tokenizer":{"type":"Split","pattern":{"String":")" + std::string(70000, 'a') + R"("},"behavior":"Isolated"})"), "compile");
   refused(with(R"("pre_tokenizer":{"type":"CharDelimiterSplit","delimiter":")" + std::string(70000, 'a') + R"("})"), "compile");
   refused(with(R"("pre_tokenizer":{"type":"Metaspace","replacement":""})"), "Metaspace");
+  const std::string twenty = R"({"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaaaaaaaaaaaaaa"})";
+  ASSERT_TRUE(load_tokenizer_json(with(R"("normalizer":)" + twenty), {}));
+  refused(with(R"("normalizer":{"type":"Sequence","normalizers":[)" + twenty + "," + twenty + "]}"), "Replace");
   refused(with(R"("decoder":{"type":"Future"})"), "Future");
+  for (const char* content : {"", "ab"})
+    refused(with(R"("decoder":{"type":"Strip","start":9223372036854775807,"content":")" + std::string(content) + R"("})"), "Strip");
   refused(
       with(
           R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}],"special_tokens":{}})"),
@@ -192,6 +206,24 @@ TEST(BadSentencePiece, is_refused_at_every_cut) {
     for (int n = 0; n < 4; ++n) broken[random.below(broken.size())] = static_cast<char>(random.below(256));
     if (const auto loaded = load_sentencepiece(broken, {})) (*loaded)->encode("once upon a time");
   }
+}
+
+// A field of a protocol buffer, of up to 127 bytes.
+std::string field(int number, std::string_view bytes) {
+  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())}.append(bytes);
+}
+
+TEST(OddSentencePiece, many_user_defined_pieces_take_linear_time) {
+  std::string bytes = field(1, field(1, "<unk>") + "\x18\x02");
+  for (int i = 0; i < 60'000; ++i) bytes += field(1, field(1, "x" + std::to_string(i)) + "\x18\x04");
+  const auto tokenizer = load_sentencepiece(bytes, {}).value();
+  std::string text;
+  while (text.size() < 240'000) text += "x59999x5";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto ids = tokenizer->encode(text, {.add_special = false});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));  // milliseconds; one by one a minute
+  EXPECT_EQ(tokenizer->token_text(ids.at(ids.size() - 2)), "x59999");
+  EXPECT_EQ(tokenizer->token_text(ids.back()), "x5");
 }
 
 TEST(BadRanks, name_the_line) {

@@ -51,6 +51,26 @@ TEST_F(TokenizerFolder, small_files_complete_tokenizer_json) {
   EXPECT_EQ(t->special().end_of_generation, (std::vector<TokenId>{0, 4, 5}));
 }
 
+// As transformers has it: what any of the files calls special steers the model, and users cannot write it.
+TEST_F(TokenizerFolder, special_tokens_of_the_small_files_are_control_tokens) {
+  write("tokenizer.json", R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"<stop>":3,"!":4},"merges":[]},
+    "added_tokens":[{"id":2,"content":"<|im_end|>","special":false},{"id":5,"content":"<|turn|>","special":false},{"id":6,"content":"<tool>","special":false}]})");
+  write("tokenizer_config.json", R"({"eos_token":"<stop>","pad_token":"!","added_tokens_decoder":{
+    "5":{"content":"<|turn|>","special":true},"6":{"content":"<old>","special":true},"7":{"content":"<|more|>","special":true}}})");
+  write("added_tokens.json", R"({"<tool>":6})");
+  const auto t = load_tokenizer_folder(folder_.path()).value();
+  for (const char* text : {"<|im_end|>", "<stop>", "<|turn|>", "<|more|>"}) {
+    const TokenId id = t->find(text).value();
+    EXPECT_EQ(t->kind(id), TokenKind::kControl) << text;
+    EXPECT_EQ(t->encode("a" + std::string(text) + "b", {.parse_special = true}), (std::vector<TokenId>{0, id, 1}));
+    const auto plain = t->encode("a" + std::string(text) + "b");
+    EXPECT_EQ(std::ranges::count(plain, id), 0) << text;
+  }
+  EXPECT_EQ(t->kind(6), TokenKind::kUserDefined);  // added_tokens.json knows no flags
+  EXPECT_EQ(t->encode("a!<tool>"), (std::vector<TokenId>{0, 4, 6}));
+  EXPECT_FALSE(t->find("<old>"));  // another token has its id
+}
+
 TEST_F(TokenizerFolder, a_malformed_small_file_is_named) {
   write("tokenizer.json", kSmallJson);
   write("generation_config.json", "{");
