@@ -63,6 +63,9 @@ class LoadedModel {
   engine::Engine& engine() { return *engine_; }
   const engine::Engine& engine() const { return *engine_; }
   double load_seconds() const { return load_seconds_; }
+  void finish_keeping() {  // for programs that end by themselves; others give up what is not on the disk yet
+    if (pack_cache_) pack_cache_->wait();
+  }
 
  private:
   explicit LoadedModel(ModelFiles files) : files_(std::move(files)) {}

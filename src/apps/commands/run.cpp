@@ -40,6 +40,7 @@ class Run final : public Command {
       return fail(ErrorCode::kUsage, "the prompt is empty: give one as an argument or on standard input, or begin with nothing by --raw");
     const Result<void> answered = is_chat ? run_chat(call.console, *loaded, tokenizer, options_, call.options)
                                           : answer(call, *loaded, *tokenizer, prompt);
+    if (answered) loaded->finish_keeping();
     const Result<void> told = options_.tracing.finish(call.console);  // of an interrupted run as well
     return answered ? told : answered;
   }
