@@ -31,22 +31,29 @@ Result<std::unique_ptr<DiskTier>> DiskTier::make(const DiskCacheOptions& options
 
 void DiskTier::enter(Sequence& sequence) { sequence.disk.keys = page_keys(root_, sequence.prompt(), parts_.cache.page_tokens()); }
 
-// Of a family, the one that computes the prompt asks for all.
 void DiskTier::ask(Sequence& sequence) {
   DiskTrail& disk = sequence.disk;
-  if (std::exchange(disk.is_asked, true) || sequence.has_started() || sequence.family() != sequence.id()) return;
+  if (std::exchange(disk.is_asked, true) || sequence.has_started()) return;
   if (sequence.request().want_prompt_logits) return;
   const uint32_t page_tokens = parts_.cache.page_tokens();
   const uint32_t pages = (sequence.prompt_tokens() - 1) / page_tokens, cached = parts_.cache.cached_tokens(sequence.prompt()) / page_tokens;
   if (cached >= pages) return;
   const auto tokens = sequence.prompt().first(size_t{pages} * page_tokens);
-  disk.is_waiting = true;
   disk_.ask({.id = sequence.id(), .keys = {disk.keys.begin(), disk.keys.begin() + pages}, .tokens = {tokens.begin(), tokens.end()},
              .first = cached});
+  disk.is_waiting = true;
+  ++asked_;
+}
+
+bool DiskTier::is_ready(Sequence& sequence) {
+  if (sequence.has_started()) return true;
+  if (asked_ < parts_.most_asked) ask(sequence);
+  return sequence.disk.is_asked && !sequence.disk.is_waiting;
 }
 
 void DiskTier::take_answers(const std::function<Sequence*(RequestId)>& find) {
   while (const auto answer = disk_.take()) {
+    --asked_;
     adopt(*answer);
     Sequence* const sequence = find(answer->query.id);
     if (sequence == nullptr) continue;
@@ -76,23 +83,42 @@ std::span<const int32_t> DiskTier::page_tokens(const Sequence& sequence, uint32_
   return sequence.prompt().subspan(size_t{page} * tokens, tokens);
 }
 
-// Pages go to disk in order, so that no page is there without those before it.
+// Pages go to disk in order, so that no page is there without those before it. A prompt ends there where it would push out its
+// own beginning.
 void DiskTier::store_pages(Sequence& sequence) {
   DiskTrail& disk = sequence.disk;
   const SequencePages& owned = sequence.pages;
-  for (; has_pages_ && disk.stored < owned.published; ++disk.stored) {
+  if (!has_pages_ || disk.stored == disk.keys.size()) return;
+  while (disk.stored < std::min<size_t>(owned.published, disk.keys.size())) {
     std::vector<std::span<const std::byte>> parts;
     for (uint32_t g = 0; g < owned.lists.size(); ++g)
       parts.push_back(disk.stored < owned.released[g] ? std::span<const std::byte>() : parts_.pages.page(g, owned.lists[g][disk.stored]));
-    if (!disk_.offer({disk.keys[disk.stored], EntryKind::kPages}, page_tokens(sequence, disk.stored), parts)) return;
+    const auto tokens = page_tokens(sequence, disk.stored);
+    const uint64_t bytes = disk.bytes + entry_bytes(tokens, parts);
+    if (bytes > most_bytes_) {
+      disk.keys.resize(disk.stored);
+      break;
+    }
+    if (!disk_.offer({disk.keys[disk.stored], EntryKind::kPages}, tokens, parts)) return;
+    disk.bytes = bytes;
+    ++disk.stored;
   }
+  if (disk.stored == disk.keys.size()) disk_.touch(disk.keys);
 }
 
 void DiskTier::store_state(Sequence& sequence) {
+  DiskTrail& disk = sequence.disk;
   const uint32_t pages = sequence.pages.published;
-  if (!has_states_ || pages == 0) return;
+  if (!has_states_ || pages == 0 || pages > disk.keys.size()) return;
   const std::span<const std::byte> state = parts_.slots.slot(sequence.slot());
-  disk_.offer({sequence.disk.keys[pages - 1], EntryKind::kState}, page_tokens(sequence, pages - 1), {&state, 1});
+  if (has_pages_ && disk.bytes + state.size() > most_bytes_) return;
+  disk.bytes += state.size();
+  if (!disk_.offer({disk.keys[pages - 1], EntryKind::kState}, page_tokens(sequence, pages - 1), {&state, 1})) disk_.drop(1);
+}
+
+void DiskTier::leave(const Sequence& sequence) {
+  const size_t published = std::min<size_t>(sequence.pages.published, sequence.disk.keys.size());
+  if (has_pages_ && published > sequence.disk.stored) disk_.drop(published - sequence.disk.stored);
 }
 
 }  // namespace hearth::engine

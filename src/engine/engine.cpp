@@ -111,8 +111,8 @@ class LocalEngine final : public Engine {
   void end_all();
   void end_overdue();
   void compute();
-  WaitingQueue::MayStart ask_disk();
-  void note_start(Sequence& sequence, double now);
+  Scheduler::MayStart ask_disk();
+  void note_start(Sequence& sequence);
   void keep(Sequence& sequence);
   void settle(size_t index, const Grant& grant);
   std::vector<Sequence*> start_forks(Sequence& leader);
@@ -152,7 +152,7 @@ class LocalEngine final : public Engine {
 Result<void> LocalEngine::open_disk(const ops::Backend& backend) {
   if (options_.disk_cache.folder.empty() || !options_.prefix_cache) return {};
   HEARTH_TRY(disk, DiskTier::make(options_.disk_cache, model_, backend, page_memory_.layout(),
-                                  {cache_, page_memory_, slot_memory_, scheduler_.first_snapshot()}));
+                                  {cache_, page_memory_, slot_memory_, scheduler_.first_snapshot(), options_.max_sequences}));
   disk_ = std::move(disk);
   return {};
 }
@@ -166,6 +166,9 @@ Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std:
   const uint32_t vocab = model_.plan().vocab, count = static_cast<uint32_t>(sinks.size());
   if (sinks.empty() || sinks.size() > kMostContinuations)
     return fail(ErrorCode::kInvalidArgument, "{} continuations are asked for, it must be between 1 and {}", sinks.size(), kMostContinuations);
+  if (count > options_.max_waiting)
+    return fail(ErrorCode::kInvalidArgument, "{} continuations are asked for and {} requests may wait at once: ask for fewer, or raise --queue", count,
+                options_.max_waiting);
   HEARTH_TRY_VOID(check_request(request, vocab, context_));
   const uint64_t seed = request.sampling.seed;
   const double now = clock_();
@@ -179,9 +182,12 @@ Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std:
     ids.push_back(first + i);
     sequences.push_back(std::make_unique<Sequence>(ids[i], first, request, std::move(chain), sinks[i], now));
   }
-  if (inbox_.submit(sequences)) return ids;
-  Error busy{ErrorCode::kBusy, fmt::format("{} requests are waiting already: try again in {} s", options_.max_waiting, meter_.retry_after_seconds()), {}};
-  busy.retry_after_seconds = meter_.retry_after_seconds();
+  const auto refusal = inbox_.submit(sequences);
+  if (!refusal) return ids;
+  const uint32_t seconds = meter_.retry_after_seconds();
+  const std::string yours = refusal->of_key < refusal->waiting ? fmt::format(", {} of them yours", refusal->of_key) : "";
+  Error busy{ErrorCode::kBusy, fmt::format("{} requests are waiting already{}: try again in {} s", refusal->waiting, yours, seconds), {}};
+  busy.retry_after_seconds = seconds;
   return Failure(std::move(busy));
 }
 
@@ -267,22 +273,24 @@ bool LocalEngine::take_step() {
   return true;
 }
 
-// Those who will start soon wait for what the disk knows of their prompts.
-WaitingQueue::MayStart LocalEngine::ask_disk() {
+// Everybody waits for what the disk knows of their prompt; those who will start soon ask ahead. Of a family, one asks for all.
+Scheduler::MayStart LocalEngine::ask_disk() {
   if (!disk_) return {};
   disk_->take_answers([&](RequestId id) {
     const auto found = std::ranges::find(sequences_, id, &Sequence::id);
     return found == sequences_.end() ? nullptr : found->get();
   });
   const auto& waiting = scheduler_.not_started();
-  for (size_t i = 0; i < std::min<size_t>(waiting.size(), options_.max_sequences); ++i) disk_->ask(*waiting[i]);
-  return [](const Sequence& sequence) { return !sequence.disk.is_waiting; };
+  for (size_t i = 0; i < std::min<size_t>(waiting.size(), options_.max_sequences); ++i)
+    if (waiting[i]->family() == waiting[i]->id()) disk_->ask(*waiting[i]);
+  return [this](Sequence& sequence) { return disk_->is_ready(sequence); };
 }
 
-void LocalEngine::note_start(Sequence& sequence, double now) {
-  meter_.started(now);
+// What another prompt than the last one left in the cache was not missed.
+void LocalEngine::note_start(Sequence& sequence) {
   if (!options_.prefix_cache || sequence.family() != sequence.id()) return;
   sequence.miss = prompts_.compare(sequence.request().key, sequence.prompt());
+  if (sequence.miss && sequence.past() > sequence.miss->position) sequence.miss.reset();
   if (sequence.miss)
     log::debug("request {}: its prompt leaves the last one of its key at token {} of {}", sequence.id(), sequence.miss->position,
                sequence.prompt_tokens());
@@ -290,12 +298,15 @@ void LocalEngine::note_start(Sequence& sequence, double now) {
 
 void LocalEngine::compute() {
   constexpr std::chrono::milliseconds kDiskWait{5};  // nothing else to do; cancelled requests are looked for in between
-  const WaitingQueue::MayStart may_start = ask_disk();
+  const Scheduler::MayStart may_start = ask_disk();
   Trace::Step trace(trace_);
   const double begin = clock_();
   const std::span<const Grant> picked = scheduler_.pick(begin, may_start);
   grants_.assign(picked.begin(), picked.end());
-  for (Sequence* sequence : scheduler_.started()) note_start(*sequence, begin);
+  for (Sequence* sequence : scheduler_.started()) {
+    note_start(*sequence);
+    meter_.started(begin, sequence != scheduler_.started().back() || scheduler_.waiting() > 0);
+  }
   runner_.move(cache_.moves(), scheduler_.slot_moves());
   cache_.moves().clear();
   scheduler_.slot_moves().clear();
@@ -327,7 +338,7 @@ void LocalEngine::publish_stats() {
     counters.disk_writes = disk.writes;
     counters.disk_dropped = disk.dropped;
   }
-  inbox_.set_waiting(scheduler_.waiting());
+  inbox_.set_waiting(scheduler_.waiting(), scheduler_.turns());
   meter_.publish();
 }
 
@@ -372,7 +383,7 @@ std::vector<Sequence*> LocalEngine::start_forks(Sequence& leader) {
     const double now = clock_();
     if (!scheduler_.fork(leader, *follower, now)) break;
     slot_memory_.copy(leader.slot(), follower->slot());
-    meter_.started(now);
+    meter_.started(now, scheduler_.waiting() > 0);
     follower->report_prompt();
     follower->sink().on_prompt_progress(follower->past(), follower->prompt_tokens());
     forks.push_back(follower);
@@ -422,6 +433,7 @@ void LocalEngine::choose(Sequence& sequence, std::span<const float> logits, cons
 
 // Who hears of the end and then asks for the figures finds the request ended in them.
 void LocalEngine::finish(Sequence& sequence, FinishReason reason, Error error) {
+  if (disk_) disk_->leave(sequence);
   scheduler_.remove(sequence);
   Finish finish = sequence.finish(reason);
   finish.error = std::move(error);

@@ -66,7 +66,7 @@ class Engine {
   virtual Result<RequestId> submit(Request request, std::shared_ptr<EventSink> sink) = 0;
   // The prompt continued once for each sink, computed once and its pages shared. Each continuation is a request of its own,
   // with continuation_seed(); prompt logits go to the first sink. All are taken, or none. Errors as above; kInvalidArgument
-  // for no sink or more than kMostContinuations.
+  // for no sink, more than kMostContinuations or more than may wait.
   virtual Result<std::vector<RequestId>> submit_several(Request request, std::span<const std::shared_ptr<EventSink>> sinks) = 0;
   virtual void cancel(RequestId id) = 0;   // finishes with kCancelled within one step; unknown ids are ignored
   virtual bool step() = 0;                 // one step; false when there is nothing to do. Where memory runs out (std::bad_alloc),

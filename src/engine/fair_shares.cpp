@@ -8,14 +8,17 @@ namespace hearth::engine {
 
 static constexpr int64_t kQuantum = 256;  // tokens
 
-// A newcomer is not better off than the best of those who are here: what these computed while nobody else wanted anything
-// was taken from no one.
-void FairShares::join(const std::string& key) {
-  int64_t best = INT64_MIN;
-  for (const auto& [name, account] : accounts_)
-    if (account.requests > 0) best = std::max(best, account.credit);
-  Account& account = accounts_[key];
-  if (account.requests++ == 0 && best != INT64_MIN) account.credit = std::min(account.credit, best);
+void FairShares::join(const std::string& key) { ++accounts_[key].requests; }
+
+// What others computed while nobody waited was taken from no one.
+void FairShares::begin_to_wait(const std::string& key, std::span<const std::string* const> waiting) {
+  Account& account = accounts_.at(key);
+  int64_t most = waiting.empty() ? INT64_MAX : INT64_MIN;
+  for (const std::string* other : waiting) most = std::max(most, credit(*other));
+  if (waiting.empty())
+    for (const auto& [name, other] : accounts_)
+      if (other.requests > 0) most = std::min(most, other.credit);
+  account.credit = std::min(account.credit, most);
 }
 
 void FairShares::leave(const std::string& key) {

@@ -1,6 +1,6 @@
 #pragma once
 // Who is owed how many tokens: deficit round robin between keys. Every token computed for a key is taken off its account; when
-// all keys that wait are in debt, each account gets the same amount. A key that asks for nothing saves nothing up, but keeps
+// all keys that wait are in debt, each account gets the same amount. A key for which nothing waits saves nothing up, but keeps
 // its debt while others wait.
 #include <cstdint>
 #include <span>
@@ -14,6 +14,9 @@ class FairShares {
  public:
   void join(const std::string& key);                      // one more unfinished request of the key
   void leave(const std::string& key);
+  // A key that has joined waits, as those in `waiting` do already: it is no better off than the best of them, or than anybody
+  // where none waits.
+  void begin_to_wait(const std::string& key, std::span<const std::string* const> waiting);
   void charge(const std::string& key, uint64_t tokens);   // of a key that has joined
 
   // The key to be served next, of those that wait (in the order of their turns). Asking again gives the same answer.

@@ -44,11 +44,27 @@ TEST(FairShares, WhatWasComputedAloneIsNoDebt) {
   shares.join(kA);
   shares.charge(kA, 1'000'000);
   shares.join(kB);
+  shares.begin_to_wait(kB, {});
   EXPECT_EQ(shares.credit(kB), shares.credit(kA));
   shares.leave(kA);
   shares.leave(kB);
   shares.join(kA);
   EXPECT_EQ(shares.credit(kA), 0);
+}
+
+// One that computes little, while nothing of it waits, does not count as one who waits.
+TEST(FairShares, WhoBeginsToWaitIsNoBetterOffThanThoseWhoWait) {
+  FairShares shares;
+  const std::string c = "c";
+  for (const std::string* key : {&kA, &kB, &c}) shares.join(*key);
+  shares.charge(kA, 10'000);
+  shares.charge(c, 10);
+  const std::string* const waiting[] = {&kA};
+  shares.begin_to_wait(kB, waiting);
+  EXPECT_EQ(shares.credit(kB), -10'000);
+  shares.charge(kB, 5'000);
+  shares.begin_to_wait(kB, waiting);
+  EXPECT_EQ(shares.credit(kB), -15'000);  // debt stays
 }
 
 TEST(FairShares, LeavingKeepsDebtAndSavesNothing) {

@@ -8,10 +8,11 @@ namespace hearth::engine {
 static constexpr double kLongestRetry = 600;
 
 // An eighth of each new interval: some ten requests decide.
-void Meter::started(double now) {
+void Meter::started(double now, bool others_wait) {
   const double interval = std::max(0.0, now - last_start_);
-  if (last_start_ > 0) start_interval_ += (interval - start_interval_) * (start_interval_ == 0 ? 1 : 0.125);
+  if (others_wait_) start_interval_ += (interval - start_interval_) * (start_interval_ == 0 ? 1 : 0.125);
   last_start_ = now;
+  others_wait_ = others_wait;
 }
 
 void Meter::finished(const Request& request, const Finish& finish) {

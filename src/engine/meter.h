@@ -14,7 +14,7 @@ class Meter {
 
   // The stepping thread's side. Counters change in place and are seen by others after publish().
   EngineStats& counters() { return counters_; }
-  void started(double now);                         // a request left the queue
+  void started(double now, bool others_wait);       // a request left the queue, to others or to nobody
   void finished(const Request& request, const Finish& finish);
   void stepped(double seconds, uint32_t prompt_rows, uint32_t generated_rows);
   void token(bool is_first, double seconds);        // since submit, or since the token before
@@ -26,7 +26,8 @@ class Meter {
  private:
   const std::shared_ptr<EngineObserver> observer_;  // or null
   EngineStats counters_;
-  double last_start_ = 0, start_interval_ = 0;      // seconds; the interval is a moving mean
+  double last_start_ = 0, start_interval_ = 0;      // seconds; the interval is a moving mean of those in which somebody waited
+  bool others_wait_ = false;                        // since the last start
 
   mutable std::mutex mutex_;  // guards what follows
   EngineStats published_;

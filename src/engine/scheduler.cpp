@@ -40,7 +40,7 @@ void Scheduler::stop(Sequence& sequence) {
   free_slots_.push_back(sequence.slot());
 }
 
-std::span<const Grant> Scheduler::pick(double now, const WaitingQueue::MayStart& may_start) {
+std::span<const Grant> Scheduler::pick(double now, const MayStart& may_start) {
   grants_.clear();
   prompt_grants_.clear();
   started_.clear();
@@ -146,11 +146,14 @@ uint32_t Scheduler::forget_grants(const Sequence& sequence) {
   return rows;
 }
 
-// While one of a family computes the prompt, the others wait to copy it.
+// While one of a family computes the prompt, or is about to, the others wait to copy it.
 bool Scheduler::waits_for_family(const Sequence& sequence) const {
-  return !sequence.has_started() && std::ranges::any_of(running_, [&](const Sequence* running) {
-    return running->family() == sequence.family() && running->is_in_prompt();
-  });
+  if (sequence.has_started() || sequence.family() == sequence.id()) return false;
+  const auto is_ahead = [&](const Sequence* other) {
+    return other->family() == sequence.family() && (other->stage() == Sequence::Stage::kWaiting ? !other->has_started() && other->id() < sequence.id()
+                                                                                                : other->is_in_prompt());
+  };
+  return std::ranges::any_of(running_, is_ahead) || std::ranges::any_of(waiting_.in_order(), is_ahead);
 }
 
 uint32_t Scheduler::common_tokens(const Sequence& waiting, const Sequence& running) const {
@@ -183,25 +186,21 @@ void Scheduler::mark_shared(Sequence& sequence) {
   sequence.share_until(nearest == UINT32_MAX ? 0 : nearest);
 }
 
-Sequence* Scheduler::next_to_start(const WaitingQueue::MayStart& may_start) {
-  return waiting_.next([&](const Sequence& sequence) { return !waits_for_family(sequence) && (!may_start || may_start(sequence)); });
-}
-
-// Nobody overtakes the one whose turn it is: what it lacks is not given to another.
-void Scheduler::start_waiting(double now, const WaitingQueue::MayStart& may_start) {
+// Nobody overtakes the one whose turn it is, unless that one waits for what will come: what it lacks is not given to another.
+void Scheduler::start_waiting(double now, const MayStart& may_start) {
   const bool may_push_out = options_.policy == Policy::kPriority;
-  std::vector<const Sequence*> patient;
-  while (chunk_left_ > 0 && !waiting_.empty() && (!free_slots_.empty() || may_push_out)) {
-    Sequence* const sequence = next_to_start([&](const Sequence& waiting) {
-      return (!may_start || may_start(waiting)) && std::ranges::find(patient, &waiting) == patient.end();
-    });
-    if (sequence == nullptr) return;
-    if (waits_for_prompt(*sequence)) {
-      patient.push_back(sequence);
-      continue;
+  if (chunk_left_ == 0 || (free_slots_.empty() && !may_push_out)) return;
+  std::vector<WaitingQueue::Candidate> candidates = waiting_.candidates();
+  while (chunk_left_ > 0 && !candidates.empty() && (!free_slots_.empty() || may_push_out)) {
+    const size_t chosen = waiting_.next(candidates);
+    Sequence& sequence = *candidates[chosen].sequence;
+    candidates.erase(candidates.begin() + static_cast<ptrdiff_t>(chosen));
+    if (waits_for_family(sequence) || (may_start && !may_start(sequence)) || waits_for_prompt(sequence)) continue;
+    while (free_slots_.empty() || !start(sequence, now)) {
+      Sequence* const pushed_out = make_room_for(sequence);
+      if (pushed_out == nullptr) return;
+      candidates.insert(candidates.begin(), {pushed_out, {}});
     }
-    while (free_slots_.empty() || !start(*sequence, now))
-      if (!make_room_for(*sequence)) return;
   }
 }
 
@@ -240,11 +239,28 @@ size_t Scheduler::enter_running(Sequence& sequence) {
   return index;
 }
 
-bool Scheduler::make_room_for(const Sequence& sequence) {
-  if (options_.policy != Policy::kPriority || running_.empty()) return false;
-  if (running_.back()->request().priority >= sequence.request().priority) return false;
+// Nobody is pushed out in vain.
+Sequence* Scheduler::make_room_for(Sequence& sequence) {
+  if (options_.policy != Policy::kPriority || running_.empty()) return nullptr;
+  if (running_.back()->request().priority >= sequence.request().priority || !fits_without_lower(sequence)) return nullptr;
+  Sequence* const last = running_.back();
   preempt_last();
-  return true;
+  return last;
+}
+
+// Would it start, were all of lower priority pushed out?
+bool Scheduler::fits_without_lower(Sequence& sequence) {
+  uint32_t higher = 0;
+  std::vector<const SequencePages*> lower;
+  for (const Sequence* running : running_) {
+    if (running->request().priority < sequence.request().priority) lower.push_back(&running->pages);
+    else ++higher;
+  }
+  if (sequence.pages.is_swapped) return cache_.fits(sequence.pages, 0, higher == 0 ? 0 : higher + 1, lower);
+  if (!sequence.request().want_prompt_logits) cache_.match(sequence.prompt(), sequence.pages);
+  const bool fits = cache_.fits(sequence.pages, sequence.known(), higher, lower);
+  cache_.release(sequence.pages);
+  return fits;
 }
 
 void Scheduler::preempt_last() {
@@ -268,7 +284,7 @@ void Scheduler::preempt_last() {
 
 Sequence* Scheduler::waiting_follower(const Sequence& leader) {
   for (Sequence* sequence : waiting_.in_order())
-    if (sequence->family() == leader.family()) return sequence;
+    if (sequence->family() == leader.family() && !sequence->has_started()) return sequence;
   return nullptr;
 }
 

@@ -12,6 +12,7 @@
 // the last in rank, which waits again (its pages go to swap memory if there is room, else it is computed again later), or,
 // being the last itself, waits with what it has. So the first in rank always advances.
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,6 +46,9 @@ struct SchedulerOptions {
 
 class Scheduler {
  public:
+  // Whether a sequence whose turn has come may start, as far as others than the scheduler know.
+  using MayStart = std::function<bool(Sequence&)>;
+
   Scheduler(Cache& cache, const SchedulerOptions& options);
 
   void add(Sequence& sequence);     // it waits; must live until removed
@@ -52,7 +56,7 @@ class Scheduler {
 
   // Grants of generated tokens come first. Empty only if nothing is running and none of the waiting may start.
   // Valid until the next call.
-  std::span<const Grant> pick(double now, const WaitingQueue::MayStart& may_start = {});
+  std::span<const Grant> pick(double now, const MayStart& may_start = {});
   void observe(double seconds) { cost_.observe(load_, seconds); }  // what the picked step took
 
   // A waiting sequence of the same family starts as a copy of one that has just computed its prompt; false: no slot or page.
@@ -65,6 +69,7 @@ class Scheduler {
   const StepLoad& step_load() const { return load_; }              // of the last pick
   const std::deque<Sequence*>& not_started() const { return waiting_.in_order(); }  // in the order of their submission
 
+  const std::deque<WaitingQueue::Turn>& turns() const { return waiting_.turns(); }
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
   uint32_t running() const { return static_cast<uint32_t>(running_.size()); }
   uint64_t preemptions() const { return preemptions_; }
@@ -81,10 +86,10 @@ class Scheduler {
   void share_chunk();                     // and each key of them
   void give_leftovers();
   uint32_t* rows_left_of(const std::string& key);
-  void start_waiting(double now, const WaitingQueue::MayStart& may_start);
+  void start_waiting(double now, const MayStart& may_start);
   bool start(Sequence& sequence, double now);
-  Sequence* next_to_start(const WaitingQueue::MayStart& may_start);  // were there room
-  bool make_room_for(const Sequence& sequence);  // by priority
+  Sequence* make_room_for(Sequence& sequence);   // by priority: who gave way; nullptr: nobody
+  bool fits_without_lower(Sequence& sequence);
   bool waits_for_family(const Sequence& sequence) const;
   bool waits_for_prompt(const Sequence& sequence);
   uint32_t common_tokens(const Sequence& waiting, const Sequence& running) const;  // in whole pages that the first could reuse

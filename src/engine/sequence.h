@@ -19,8 +19,9 @@ namespace hearth::engine {
 
 // What a sequence has to do with prefixes on disk (disk_tier.h).
 struct DiskTrail {
-  std::vector<PageKey> keys;        // of the whole pages of its prompt; empty: nothing to do with it
+  std::vector<PageKey> keys;        // of the whole pages of its prompt, as far as they are kept; empty: nothing to do with it
   uint32_t stored = 0;              // leading pages that are on disk or on the way
+  uint64_t bytes = 0;               // of those, and of its states
   bool is_asked = false, is_waiting = false;
   uint32_t from = 0, to = 0;        // tokens of the prompt that came from the disk, in one part or several
 };

@@ -7,8 +7,11 @@ namespace hearth::engine {
 void WaitingQueue::add(Sequence& sequence) {
   waiting_.push_back(&sequence);
   const auto turn = std::ranges::find(turns_, sequence.request().key, &Turn::key);
-  if (turn != turns_.end()) ++turn->waiting;
-  else turns_.push_back({sequence.request().key, 1});
+  if (turn != turns_.end()) return void(++turn->waiting);
+  std::vector<const std::string*> keys;
+  for (const Turn& other : turns_) keys.push_back(&other.key);
+  shares_.begin_to_wait(sequence.request().key, keys);
+  turns_.push_back({sequence.request().key, 1});
 }
 
 void WaitingQueue::put_back(Sequence& sequence) { returned_.push_front(&sequence); }
@@ -32,29 +35,35 @@ void WaitingQueue::started(Sequence& sequence) {
   remove(sequence);
 }
 
-Sequence* WaitingQueue::next(const MayStart& may_start) {
-  std::vector<Sequence*> able;  // those who gave way first, then oldest first
+std::vector<WaitingQueue::Candidate> WaitingQueue::candidates() const {
+  std::vector<Candidate> all;
   for (const auto* queue : {&returned_, &waiting_})
-    for (Sequence* sequence : *queue)
-      if (may_start(*sequence)) able.push_back(sequence);
-  if (able.empty()) return nullptr;
-  if (policy_ == Policy::kPriority) {
-    int32_t highest = INT32_MIN;
-    for (const Sequence* sequence : able) highest = std::max(highest, sequence->request().priority);
-    std::erase_if(able, [&](const Sequence* sequence) { return sequence->request().priority != highest; });
-  }
-  const bool gave_way = std::ranges::find(returned_, able.front()) != returned_.end();
-  return gave_way ? able.front() : choose(able);
+    for (Sequence* sequence : *queue) all.push_back({sequence, {}});
+  return all;
 }
 
-Sequence* WaitingQueue::choose(std::vector<Sequence*>& able) {
+size_t WaitingQueue::next(std::span<Candidate> candidates) {
+  int32_t highest = INT32_MIN;
+  for (const Candidate& candidate : candidates) highest = std::max(highest, candidate.sequence->request().priority);
+  std::vector<size_t> able;
+  for (size_t i = 0; i < candidates.size(); ++i)
+    if (policy_ != Policy::kPriority || candidates[i].sequence->request().priority == highest) able.push_back(i);
+  const bool gave_way = std::ranges::find(returned_, candidates[able.front()].sequence) != returned_.end();
+  return gave_way ? able.front() : choose(candidates, able);
+}
+
+size_t WaitingQueue::choose(std::span<Candidate> candidates, std::vector<size_t>& able) {
+  const auto key_of = [&](size_t i) -> const std::string& { return candidates[i].sequence->request().key; };
   std::vector<const std::string*> keys;
   for (const Turn& turn : turns_)
-    if (std::ranges::any_of(able, [&](const Sequence* s) { return s->request().key == turn.key; })) keys.push_back(&turn.key);
+    if (std::ranges::find(able, turn.key, key_of) != able.end()) keys.push_back(&turn.key);
   const std::string& key = *keys[shares_.choose(keys)];
-  std::erase_if(able, [&](const Sequence* sequence) { return sequence->request().key != key; });
-  if (policy_ != Policy::kLongestPrefix || able.size() == 1 || able.front()->passed_over() >= kMostPassedOver) return able.front();
-  return *std::ranges::max_element(able, {}, [&](const Sequence* sequence) { return cached_tokens_(sequence->prompt()); });
+  std::erase_if(able, [&](size_t i) { return key_of(i) != key; });
+  const size_t oldest = able.front();
+  if (policy_ != Policy::kLongestPrefix || able.size() == 1 || candidates[oldest].sequence->passed_over() >= kMostPassedOver) return oldest;
+  for (const size_t i : able)
+    if (!candidates[i].cached) candidates[i].cached = cached_tokens_(candidates[i].sequence->prompt());
+  return *std::ranges::max_element(able, {}, [&](size_t i) { return *candidates[i].cached; });
 }
 
 }  // namespace hearth::engine

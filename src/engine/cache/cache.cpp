@@ -142,10 +142,26 @@ void Cache::grow(SequencePages& owned, uint32_t past, uint32_t tokens) {
   owned.count = wanted;
 }
 
-bool Cache::fits(const SequencePages& owned, uint32_t tokens, uint32_t spare) const {
+// A page that they share with each other alone is given back too.
+uint32_t Cache::available_without(uint32_t group, std::span<const SequencePages* const> others) const {
+  const PageAllocator& allocator = allocators_[group];
+  std::vector<uint32_t> pages;
+  for (const SequencePages* owned : others)
+    if (!owned->lists.empty()) pages.insert(pages.end(), owned->lists[group].begin() + owned->released[group], owned->lists[group].end());
+  std::ranges::sort(pages);
+  uint32_t available = allocator.available();
+  for (size_t i = 0, end = 0; i < pages.size(); i = end) {
+    while (end < pages.size() && pages[end] == pages[i]) ++end;
+    available += allocator.references(pages[i]) == end - i;
+  }
+  return available;
+}
+
+bool Cache::fits(const SequencePages& owned, uint32_t tokens, uint32_t spare, std::span<const SequencePages* const> others) const {
   for (uint32_t g = 0; g < groups_.size(); ++g) {
-    const uint32_t needed = std::min(pages_for(tokens) - owned.count, groups_[g].most_per_sequence);
-    if (uint64_t{needed} + spare > allocators_[g].available()) return false;
+    const uint32_t needed = owned.is_swapped ? owned.count - owned.released[g]
+                                             : std::min(pages_for(tokens) - owned.count, groups_[g].most_per_sequence);
+    if (uint64_t{needed} + spare > available_without(g, others)) return false;
   }
   return true;
 }
@@ -289,8 +305,7 @@ bool Cache::swap_out(SequencePages& owned, uint32_t past) {
 }
 
 bool Cache::swap_in(SequencePages& owned, uint32_t spare) {
-  for (uint32_t g = 0; g < groups_.size(); ++g)
-    if (uint64_t{owned.count - owned.released[g]} + spare > allocators_[g].available()) return false;
+  if (!fits(owned, 0, spare)) return false;
   for (uint32_t g = 0; g < groups_.size(); ++g)
     for (uint32_t i = owned.released[g]; i < owned.count; ++i) {
       uint32_t& page = owned.lists[g][i];

@@ -94,8 +94,9 @@ class Cache {
   // `past`: tokens that the sequence has computed. A page that others share is copied before the sequence writes to it.
   uint32_t reach(const SequencePages& owned, uint32_t past) const;         // tokens the sequence could cover, were it to grow now
   void grow(SequencePages& owned, uint32_t past, uint32_t tokens);         // at most reach()
-  // Would a sequence of so many tokens find its pages now, with `spare` more left over in every group?
-  bool fits(const SequencePages& owned, uint32_t tokens, uint32_t spare) const;
+  // Would a sequence of so many tokens find its pages, with `spare` more left over in every group, were these others released?
+  // One that was swapped out needs pages for what it has.
+  bool fits(const SequencePages& owned, uint32_t tokens, uint32_t spare, std::span<const SequencePages* const> others = {}) const;
 
   void leave_window(SequencePages& owned, uint32_t past);  // gives back what no query at or after `past` sees
   void publish(SequencePages& owned, std::span<const int32_t> computed_prompt);
@@ -130,6 +131,7 @@ class Cache {
   uint32_t first_seen_page(const CacheGroup& group, uint32_t past) const;
   Found search(std::span<const int32_t> prompt);  // fills path_
   bool must_copy(const SequencePages& owned, uint32_t group, uint32_t past) const;
+  uint32_t available_without(uint32_t group, std::span<const SequencePages* const> others) const;
   uint32_t take(uint32_t group);                  // a page, forgetting what it held
   void release_pages(uint32_t group, PageAllocator& allocator, std::span<const uint32_t> pages) const;
   void drop_snapshot(PrefixIndex::Node node);

@@ -27,12 +27,9 @@ bool PersistentCache::offer(const EntryName& name, std::span<const int32_t> toke
   {
     const std::lock_guard lock(mutex_);
     if (queued_.contains(name.text())) return true;
-    if (queued_bytes_ > 0 && queued_bytes_ + bytes > shape_.queued_bytes) {
-      ++stats_.dropped;
-      return false;
-    }
+    if (queued_bytes_ > 0 && queued_bytes_ + bytes > shape_.queued_bytes) return false;
   }
-  Job job{name, encode_entry(name, tokens, parts)};
+  Job job{name, encode_entry(name, tokens, parts), {}};
   {
     const std::lock_guard lock(mutex_);
     const uint64_t file_bytes = job.file.size();
@@ -44,9 +41,34 @@ bool PersistentCache::offer(const EntryName& name, std::span<const int32_t> toke
   return true;
 }
 
+std::vector<EntryName> PersistentCache::chain_of(std::span<const PageKey> pages) const {
+  std::vector<EntryName> chain;
+  for (const PageKey& key : pages) {
+    chain.push_back({key, EntryKind::kPages});
+    if (shape_.state_bytes > 0) chain.push_back({key, EntryKind::kState});
+  }
+  return chain;
+}
+
+// In the queue, so that what was offered before is there.
+void PersistentCache::touch(std::span<const PageKey> pages) {
+  Job job{.name = {}, .file = {}, .touched = chain_of(pages)};
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_all();
+}
+
+void PersistentCache::drop(uint64_t entries) {
+  const std::lock_guard lock(mutex_);
+  stats_.dropped += entries;
+}
+
 // Memory that runs out while an entry is written or looked up costs that entry, not the process.
 Result<void> PersistentCache::write(const Job& job) {
   try {
+    if (job.file.empty()) return store_->touch(job.touched), Result<void>();
     return store_->write(job.name, job.file);
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kDoesNotFit, "memory ran out");
@@ -63,6 +85,7 @@ void PersistentCache::write_jobs() {
     lock.unlock();
     const auto written = write(job);
     lock.lock();
+    if (job.file.empty()) continue;
     queued_bytes_ -= job.file.size();
     queued_.erase(job.name.text());
     written ? ++stats_.writes : ++stats_.dropped;
@@ -157,6 +180,8 @@ PersistentCache::Answer PersistentCache::look_up(const Query& query) {
     }
     if (!answer.entries.empty()) answer.entries.resize(answer.pages);
   }
+  const auto used = std::span(query.keys).first(query.first + answer.pages);
+  store_->touch(chain_of(shape_.pages.part_bytes.empty() ? used.last(answer.pages > 0 ? 1 : 0) : used));
   return answer;
 }
 

@@ -38,6 +38,9 @@ class PersistentCache {
   // Copies the bytes and will write them. False: the queue is full, try again later. Known entries are taken as written.
   bool offer(const EntryName& name, std::span<const int32_t> tokens, std::span<const std::span<const std::byte>> parts);
 
+  void touch(std::span<const PageKey> pages);  // of one path from its beginning, all offered: the last will be evicted first
+  void drop(uint64_t entries);                 // will not be offered again
+
   // Looks for the pages of `tokens` from page `first` on, as far as all are there; with states, up to the last state.
   struct Query {
     uint64_t id = 0;
@@ -64,9 +67,11 @@ class PersistentCache {
   struct Job {
     EntryName name;
     std::string file;
+    std::vector<EntryName> touched;  // instead of a file
   };
   void write_jobs();
   void answer_queries();
+  std::vector<EntryName> chain_of(std::span<const PageKey> pages) const;
   Result<void> write(const Job& job);
   Answer look_up(const Query& query);  // all but the query itself
   void sweep(const Query& query, uint32_t page);

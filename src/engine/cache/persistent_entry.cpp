@@ -34,11 +34,15 @@ void append(std::string& file, std::span<const std::byte> bytes) {
 
 std::string EntryName::text() const { return key.text() + (kind == EntryKind::kPages ? ".pages" : ".state"); }
 
+uint64_t entry_bytes(std::span<const int32_t> tokens, std::span<const std::span<const std::byte>> parts) {
+  uint64_t bytes = sizeof(Head) + tokens.size_bytes() + parts.size() * sizeof(uint64_t) + sizeof(Sha256);
+  for (const auto& part : parts) bytes += part.size();
+  return bytes;
+}
+
 std::string encode_entry(const EntryName& name, std::span<const int32_t> tokens, std::span<const std::span<const std::byte>> parts) {
   std::string file;
-  size_t bytes = sizeof(Head) + tokens.size_bytes() + parts.size() * sizeof(uint64_t) + sizeof(Sha256);
-  for (const auto& part : parts) bytes += part.size();
-  file.reserve(bytes);
+  file.reserve(entry_bytes(tokens, parts));
   const Head head = head_of(name, tokens.size(), parts.size());
   append(file, std::as_bytes(std::span(&head, 1)));
   append(file, std::as_bytes(tokens));

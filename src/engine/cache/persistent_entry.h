@@ -29,6 +29,7 @@ struct EntryShape {
 };
 
 // A part may be empty: its page had left the window before it was written.
+uint64_t entry_bytes(std::span<const int32_t> tokens, std::span<const std::span<const std::byte>> parts);
 std::string encode_entry(const EntryName& name, std::span<const int32_t> tokens, std::span<const std::span<const std::byte>> parts);
 
 // A file that was read and verified.

@@ -166,15 +166,32 @@ Result<std::string> PersistentStore::read(const EntryName& name, uint64_t limit)
     if (text.error().code == ErrorCode::kNotFound) forget(file);
     return text;
   }
-  const auto found = files_.find(file);
-  if (found == files_.end()) {  // written by another process
-    files_[file] = {text->size(), ++clock_};
-    bytes_ += text->size();
-  } else {
-    found->second.used = ++clock_;
-  }
-  ::utimensat(AT_FDCWD, path(file).c_str(), nullptr, 0);  // for the other processes, and the next one
+  if (files_.contains(file)) return text;
+  files_[file] = {text->size(), ++clock_};  // written by another process
+  bytes_ += text->size();
   return text;
+}
+
+// File times tick more slowly than files are touched: the order is written into them.
+void PersistentStore::touch(std::span<const EntryName> chain) {
+  std::vector<std::string> known;
+  {
+    const std::lock_guard lock(mutex_);
+    for (size_t i = chain.size(); i-- > 0;) {
+      const auto found = files_.find(chain[i].text());
+      if (found == files_.end()) continue;
+      found->second.used = ++clock_;
+      known.push_back(found->first);
+    }
+  }
+  using std::chrono::microseconds, std::chrono::nanoseconds, std::chrono::seconds;
+  const nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+  for (size_t i = 0; i < known.size(); ++i) {
+    const nanoseconds time = now - microseconds(known.size() - i);
+    const auto whole = std::chrono::floor<seconds>(time);
+    const timespec stamp{.tv_sec = whole.count(), .tv_nsec = (time - whole).count()}, both[] = {stamp, stamp};
+    ::utimensat(AT_FDCWD, path(known[i]).c_str(), both, 0);
+  }
 }
 
 void PersistentStore::will_read(const EntryName& name) const {

@@ -1,10 +1,11 @@
 #pragma once
-// The folder of the persistent prefix cache: files by name, bounded in bytes, the least recently used go first. Several
-// engines and processes may share a folder: files appear and disappear by rename and unlink only, whatever is read is verified,
+// The folder of the persistent prefix cache: files by name, bounded in bytes, the least recently used go first. What is of no
+// use without others is a chain, of which the end goes first. Several engines and processes may share a folder: files appear and disappear by rename and unlink only, whatever is read is verified,
 // and one at a time makes room and adds. Beyond the bound there is at most the file that each of them is writing.
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -23,6 +24,9 @@ class PersistentStore {
   bool holds(const EntryName& name);  // as far as this process knows; marks it as used just now
   // The new file is there wholly or not at all, whatever happens. Errors: kDoesNotFit beyond max_bytes, kCannotCreate.
   Result<void> write(const EntryName& name, std::string_view file);
+  // Marks a chain as used just now, each entry later than those behind it; the next process will see that too.
+  void touch(std::span<const EntryName> chain);
+  uint64_t most_of_one_chain() const { return max_bytes_ / 10 * 9; }  // bytes; more would push out its own beginning
   // Errors: kNotFound, kIo.
   Result<std::string> read(const EntryName& name, uint64_t limit);
   void will_read(const EntryName& name) const;  // the system may fetch it from the disk meanwhile

@@ -157,6 +157,26 @@ TEST(Allocation, WhenAllFailFromSomeMomentOnEverybodyIsTold) {
   testing::count_cases("allocations that fail", cases);
 }
 
+// Their copies have gone their own ways: none is copied again.
+TEST(Allocation, ContinuationsAreEachComputedAgain) {
+  Bench bench({}, small_options());
+  Request request{.prompt = std::vector<int32_t>(10, 3), .max_tokens = 6, .sampling = {}, .stop_tokens = {}};
+  const auto recorders = bench.submit_several(request, 3);
+  for (int steps = 0; steps < 3; ++steps) bench.engine->step();
+  ASSERT_FALSE(recorders[2]->tokens.empty());
+  bench.submit(request);  // there is no memory to take it in
+  {
+    const Shortage shortage(0, false);
+    bench.engine->step();
+    EXPECT_TRUE(has_failed);
+  }
+  bench.run();
+  for (uint32_t i = 0; i < 3; ++i) {
+    request.sampling.seed = continuation_seed(0, i);
+    expect_same(*recorders[i], *run_alone({}, request, 32), "continuation");
+  }
+}
+
 // What cannot be told is not left out: the request ends.
 TEST(Allocation, ASinkWithoutMemoryEndsItsRequest) {
   class Forgetful final : public EventSink {

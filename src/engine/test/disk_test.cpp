@@ -109,6 +109,71 @@ TEST(Disk, AddsToWhatMemoryKnows) {
   expect_same(*all, *run_alone({}, request_of(90), 128), "memory and disk");
 }
 
+// More requests than may run at once, and continuations: nobody computes what the disk knows.
+TEST(Disk, ABurstFindsItsPrefixes) {
+  for (const FakeOptions& fake : {kModels[0], kModels[3]}) {
+    const testing::TestFolder folder;
+    EngineOptions options = options_for(folder);
+    for (int32_t first = 0; first < 6; ++first) ask(fake, options, request_of(50, first));
+    options.max_sequences = 2;
+    Bench bench(fake, options);
+    std::vector<std::shared_ptr<Recorder>> recorders;
+    for (int32_t first = 0; first < 5; ++first) recorders.push_back(bench.submit(request_of(50, first)).second);
+    const auto several = bench.submit_several(request_of(50, 5), 3);
+    bench.engine->cancel(several[0]->id);
+    bench.run();
+    for (int32_t first = 0; first < 5; ++first) {
+      EXPECT_EQ(recorders[static_cast<size_t>(first)]->finish.disk_tokens, 48u) << first;
+      expect_same(*recorders[static_cast<size_t>(first)], *run_alone(fake, request_of(50, first), 128), "in a burst");
+    }
+    EXPECT_EQ(several[1]->finish.disk_tokens, 48u) << "it leads after the first one is cancelled";
+    EXPECT_LE(bench.engine->stats().prompt_tokens, 7 * 2u);
+  }
+}
+
+TEST(Disk, ContinuationsWaitForTheOneThatAsks) {
+  const testing::TestFolder folder;
+  const EngineOptions options = options_for(folder);
+  ask({}, options, request_of(90));
+  Bench bench({}, options);
+  const auto recorders = bench.submit_several(request_of(90), 3);
+  bench.run();
+  EXPECT_EQ(bench.engine->stats().prompt_tokens, 2u);
+  EXPECT_EQ(recorders[0]->finish.disk_tokens, 88u);
+  EXPECT_EQ(bench.engine->stats().disk_reads, 22u) << "one asks for all";
+}
+
+// Its own beginning is not evicted for its end.
+TEST(Disk, OfAPromptBeyondTheLimitTheBeginningStays) {
+  for (size_t m = 0; m < kModels.size(); ++m) {
+    if (kModels[m].windows.empty()) continue;  // states alone need no others
+    const testing::TestFolder folder;
+    EngineOptions options = options_for(folder);
+    options.snapshot_pages = 4;
+    ask(kModels[m], options, request_of(120));
+    uint64_t whole = 0;
+    for (const fs::path& file : folder.files()) whole += file.extension() == ".lock" ? 0 : fs::file_size(file);
+    fs::remove_all(folder.path());
+    options.disk_cache.max_bytes = whole * 3 / 4;
+    ask(kModels[m], options, request_of(60, 3));
+    ask(kModels[m], options, request_of(120));
+    const uint32_t found = ask(kModels[m], options, request_of(120)).disk_tokens;
+    EXPECT_GE(found, 60u) << m;
+    EXPECT_LT(found, 100u) << m;
+  }
+}
+
+TEST(Disk, APromptMakesRoomForAnotherByItsEnd) {
+  const testing::TestFolder folder;
+  EngineOptions options = options_for(folder);
+  ask({}, options, request_of(90));  // 22 pages
+  options.disk_cache.max_bytes = 30 * fs::file_size(folder.files().back());
+  ask({}, options, request_of(60, 3));  // 15 more
+  const uint32_t found = ask({}, options, request_of(90)).disk_tokens;
+  EXPECT_GE(found, 40u);
+  EXPECT_LT(found, 88u);
+}
+
 // A folder in which every file was damaged in some way: the answers do not change, and the damage is gone.
 TEST(Disk, DamagedFilesAreIgnoredAndRemoved) {
   size_t cases = 0;
@@ -256,6 +321,8 @@ TEST(PrefixMiss, IsToldWhenAPromptLeavesTheLastOne) {
   EXPECT_EQ(miss->position, 30u);
   EXPECT_EQ(miss->last[miss->position - miss->first], before);
   EXPECT_EQ(miss->now[miss->position - miss->first], 96);
+  request.prompt[30] = before;
+  EXPECT_FALSE(ask()) << "all but its end is cached from the first time";
 }
 
 }  // namespace

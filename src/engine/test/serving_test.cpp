@@ -119,13 +119,19 @@ TEST(Continuations, AreRefusedTogether) {
   options.max_waiting = 4;
   Bench bench({}, options);
   const std::vector<std::shared_ptr<EventSink>> five(5, std::make_shared<Recorder>()), none, many(200, five[0]);
-  const auto busy = bench.engine->submit_several(request_of(4, 1), five);
+  const auto never = bench.engine->submit_several(request_of(4, 1), five);
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(never.error().message, "5 continuations are asked for and 4 requests may wait at once: ask for fewer, or raise --queue");
+  EXPECT_FALSE(bench.engine->step());
+  bench.submit_several(request_of(4, 1), 2);
+  const auto busy = bench.engine->submit_several(request_of(4, 1), std::span(five).first(3));
   ASSERT_FALSE(busy);
   EXPECT_EQ(busy.error().code, ErrorCode::kBusy);
-  EXPECT_GE(busy.error().retry_after_seconds, 1u);
-  EXPECT_FALSE(bench.engine->step());
+  EXPECT_EQ(busy.error().message, "2 requests are waiting already: try again in 1 s");
+  EXPECT_EQ(busy.error().retry_after_seconds, 1u);
   for (const auto& sinks : {none, many}) EXPECT_EQ(bench.engine->submit_several(request_of(4, 1), sinks).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(bench.engine->stats().refused, 5u);
+  EXPECT_EQ(bench.engine->stats().refused, 3u);
 }
 
 TEST(Queue, TellsWhenToComeBack) {
@@ -143,6 +149,24 @@ TEST(Queue, TellsWhenToComeBack) {
   EXPECT_EQ(later.error().retry_after_seconds, 5u);
   EXPECT_EQ(later.error().message, "3 requests are waiting already: try again in 5 s");
   timed.bench.run();
+  *timed.seconds += 1000;  // nobody asks, and nobody waits
+  for (int i = 0; i < 3; ++i) timed.bench.submit(request_of(4, 2, "", i));
+  timed.bench.engine->step();
+  timed.bench.submit(request_of(4, 2));
+  EXPECT_EQ(timed.bench.engine->submit(request_of(4, 2), std::make_shared<Recorder>()).error().retry_after_seconds, 5u);
+  timed.bench.run();
+}
+
+TEST(Queue, TellsAKeyHowManyOfThoseThatWaitAreIts) {
+  EngineOptions options = options_for(1);
+  options.max_waiting = 8;
+  Bench bench({}, options);
+  bench.submit(request_of(4, 2, "a"));
+  for (int i = 0; i < 4; ++i) bench.submit(request_of(4, 2, "b", i));
+  const auto busy = bench.engine->submit(request_of(4, 2, "b"), std::make_shared<Recorder>());
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().message, "5 requests are waiting already, 4 of them yours: try again in 1 s");
+  bench.run();
 }
 
 TEST(Deadline, EndsWhatWaitsAndWhatRuns) {
@@ -243,6 +267,44 @@ TEST(Priority, TheHigherOnePushesTheLowerOut) {
     expect_same(*low, *run_alone({}, low_request, 256), "low");
     expect_same(*high, *run_alone({}, high_request, 256), "high");
   }
+}
+
+// Two low ones run, and the high one would not fit though one of them gave way; the other ranks above it.
+TEST(Priority, NobodyIsPushedOutInVain) {
+  EngineOptions options = options_for(3, 64);
+  options.kv_memory_bytes = 0;  // pages for one sequence of 64 tokens
+  options.policy = Policy::kPriority;
+  Bench bench({}, options);
+  const auto of = [](size_t tokens, uint32_t max_tokens, int32_t priority, int32_t first) {
+    Request request = request_of(tokens, max_tokens, "", first);
+    request.priority = priority;
+    return request;
+  };
+  const auto high = bench.submit(of(28, 8, 5, 1)).second;
+  const auto low = bench.submit(of(8, 8, 0, 2)).second;
+  for (int i = 0; i < 3; ++i) bench.engine->step();
+  const auto large = bench.submit(of(40, 2, 3, 3)).second, fitting = bench.submit(of(40, 2, 3, 3)).second;
+  for (int i = 0; i < 3; ++i) bench.engine->step();
+  EXPECT_EQ(bench.engine->stats().preemptions, 0u);
+  EXPECT_EQ(low->tokens.size(), 6u);
+  bench.run();
+  EXPECT_EQ(low->finish.preemptions, 0u);
+}
+
+// Low continuations share the pages of their prompt: they give them back together.
+TEST(Priority, PagesSharedAmongThoseWhoGiveWayAreCounted) {
+  EngineOptions options = options_for(4, 64);
+  options.kv_memory_bytes = 0;
+  options.policy = Policy::kPriority;
+  Bench bench({}, options);
+  const auto low = bench.submit_several(request_of(40, 4, "", 1), 2);
+  for (int i = 0; i < 2; ++i) bench.engine->step();
+  Request urgent = request_of(40, 2, "", 3);
+  urgent.priority = 3;
+  const auto high = bench.submit(urgent).second;
+  while (!high->is_finished) bench.engine->step();
+  EXPECT_FALSE(low[0]->is_finished);
+  bench.run();
 }
 
 // From no swap memory to plenty, with pages for one context only: nothing is lost, leaked or different.

@@ -25,17 +25,21 @@ class WaitingQueueTest : public ::testing::Test {
   // Starts everyone; each costs its key so many tokens at once.
   std::vector<RequestId> order(WaitingQueue& queue, uint64_t cost = 100) {
     std::vector<RequestId> ids;
-    while (Sequence* next = queue.next(anyone)) {
-      EXPECT_EQ(queue.next(anyone), next) << "asking changes nothing";
+    while (!queue.empty()) {
+      Sequence* const next = next_of(queue);
+      EXPECT_EQ(next_of(queue), next) << "asking changes nothing";
       ids.push_back(next->id());
       queue.started(*next);
       shares.charge(next->request().key, cost);
     }
-    EXPECT_TRUE(queue.empty());
     return ids;
   }
 
-  const WaitingQueue::MayStart anyone = [](const Sequence&) { return true; };
+  static Sequence* next_of(WaitingQueue& queue) {
+    auto candidates = queue.candidates();
+    return candidates[queue.next(candidates)].sequence;
+  }
+
   const WaitingQueue::CachedTokens first_token = [](std::span<const int32_t> prompt) { return static_cast<uint32_t>(prompt[0]); };
   FairShares shares;
   std::vector<std::unique_ptr<Sequence>> sequences;
@@ -87,11 +91,34 @@ TEST_F(WaitingQueueTest, TheLongestPrefixComesFirstButNobodyStarves) {
   EXPECT_EQ(std::ranges::find(ids, 4u) - ids.begin(), WaitingQueue::kMostPassedOver);
 }
 
-TEST_F(WaitingQueueTest, SkipsWhoMayNotStart) {
+TEST_F(WaitingQueueTest, ChoosesAmongThoseItIsGiven) {
   WaitingQueue queue(Policy::kFcfs, shares, first_token);
   for (int i = 0; i < 2; ++i) add(queue);
-  EXPECT_EQ(queue.next([](const Sequence& sequence) { return sequence.id() == 2; })->id(), 2u);
-  EXPECT_EQ(queue.next([](const Sequence&) { return false; }), nullptr);
+  const auto candidates = queue.candidates();
+  std::vector<WaitingQueue::Candidate> younger = {candidates[1]};
+  EXPECT_EQ(queue.next(younger), 0u);
+}
+
+// While key b had one slow stream and nothing waiting, a computed much: neither owes the other anything for it.
+TEST_F(WaitingQueueTest, AKeyForWhichNothingWaitsSavesNothingUp) {
+  WaitingQueue queue(Policy::kFcfs, shares, first_token);
+  for (const char* key : {"a", "b"}) sequence(key);  // run
+  for (int step = 0; step < 20000; ++step) {
+    shares.charge("a", 500);
+    shares.charge("b", 1);
+  }
+  for (int i = 0; i < 6; ++i) add(queue, i % 2 == 0 ? "b" : "a");
+  EXPECT_EQ(order(queue, 1000), (Ids{3, 4, 5, 6, 7, 8}));
+}
+
+// A search for every comparison would hold up every step.
+TEST_F(WaitingQueueTest, LooksForEachPromptOnce) {
+  int searches = 0;
+  WaitingQueue queue(Policy::kLongestPrefix, shares, [&](std::span<const int32_t>) { return static_cast<uint32_t>(++searches); });
+  for (int i = 0; i < 8; ++i) add(queue);
+  auto candidates = queue.candidates();
+  for (int i = 0; i < 3; ++i) queue.next(candidates);
+  EXPECT_EQ(searches, 8);
 }
 
 }  // namespace
