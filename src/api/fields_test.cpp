@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "api/http/limits.h"
 #include "api/protocol.h"
 
@@ -87,6 +89,17 @@ TEST(Generation, EveryOptionChecksTypeAndRange) {
       EXPECT_NE(error_of("openai_chat", chat(fmt::format("\"{}\":{}", option.key(), *option.traits.low - 1))), "") << option.name;
   }
   EXPECT_GT(tried, 60u);
+}
+
+// Under the name that others gave it, the penalty is for all tokens.
+TEST(Generation, ThePenaltyOfOthersMeansAllTokens) {
+  const auto last_n = [](const std::string& more) {
+    const Protocol* const protocol = *std::ranges::find(protocols(), "openai_chat", &Protocol::name);
+    return std::get<service::ChatRequest>(protocol->parse(*Json::parse(chat(more)), {})->asks[0]).generation.sampling.repeat_last_n;
+  };
+  EXPECT_EQ(last_n(R"("repetition_penalty":1.1)"), -1);
+  EXPECT_EQ(last_n(R"("repetition_penalty":1.1,"repeat_last_n":7)"), 7);
+  EXPECT_EQ(last_n(R"("repeat_penalty":1.1)"), 64);
 }
 
 TEST(Fields, KeepTheFirstErrorAndNameThePath) {

@@ -106,6 +106,7 @@ void read_generation(Fields& fields, service::GenerationOptions& generation) {
   for (options::Option& option : list.all())
     if (std::ranges::find(kSpecial, option.name) == std::end(kSpecial)) read_option(fields, list, option, option.key());
   for (const auto& [field, option] : kSynonyms) read_option(fields, list, *list.find(option), field);
+  if (fields.find("repetition_penalty") != nullptr && fields.find("repeat_last_n") == nullptr) generation.sampling.repeat_last_n = -1;
   read_max_tokens(fields, generation);
   if (const auto seed = fields.integer("seed", INT64_MIN, INT64_MAX)) {
     if (*seed == -1) generation.seed.reset();  // llama.cpp's word for "random"

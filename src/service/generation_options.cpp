@@ -1,5 +1,6 @@
 #include "service/generation_options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -38,13 +39,28 @@ Result<std::pair<int32_t, float>> parse_bias(const std::string& text, size_t voc
   return std::pair(id, static_cast<float>(bias));
 }
 
-Result<void> check_stop(const std::vector<std::string>& stop) {
-  if (stop.size() > kMaxStopStrings)
-    return fail(ErrorCode::kInvalidArgument, "{} stop strings were given; at most {} are allowed", stop.size(), kMaxStopStrings);
-  for (const auto& text : stop)
+Result<void> check_texts(std::string_view what, const std::vector<std::string>& texts) {
+  if (texts.size() > kMaxStopStrings)
+    return fail(ErrorCode::kInvalidArgument, "{} {}s were given; at most {} are allowed", texts.size(), what, kMaxStopStrings);
+  for (const auto& text : texts)
     if (text.empty() || text.size() > kMaxStopBytes)
-      return fail(ErrorCode::kInvalidArgument, "a stop string has {} bytes; 1 to {} are allowed", text.size(), kMaxStopBytes);
+      return fail(ErrorCode::kInvalidArgument, "a {} has {} bytes; 1 to {} are allowed", what, text.size(), kMaxStopBytes);
   return {};
+}
+
+// Every token that holds such a text is a breaker; so are the tokens of a text that lies in several, without the space that some
+// vocabularies put in front of it.
+void set_dry_breakers(engine::SamplingOptions& sampling, const std::vector<std::string>& breakers, const text::Tokenizer& tokenizer) {
+  for (text::TokenId id = 0; static_cast<size_t>(id) < tokenizer.size(); ++id) {
+    const std::string piece = tokenizer.piece(id);
+    const auto is_in_piece = [&](const std::string& breaker) { return piece.contains(breaker); };
+    if (std::ranges::any_of(breakers, is_in_piece)) sampling.dry_breaker_tokens.push_back(id);
+  }
+  for (const auto& breaker : breakers) {
+    auto tokens = tokenizer.encode(breaker, {.add_special = false});
+    if (tokens.size() > 1 && breaker[0] != ' ' && tokenizer.piece(tokens[0]) == " ") tokens.erase(tokens.begin());
+    if (tokens.size() > 1) sampling.dry_breakers.push_back(std::move(tokens));
+  }
 }
 
 void visit_sampling(options::OptionList& v, engine::SamplingOptions& s) {
@@ -90,20 +106,23 @@ void visit(options::OptionList& v, GenerationOptions& o) {
   v("ignore-end", o.ignore_end, "go on after end-of-generation tokens");
   v.section("Sampling");
   visit_sampling(v, o.sampling);
-  v("dry-breaker", o.dry_breakers, "text across which DRY counts no repetition; may be given several times");
+  v("dry-breaker", o.dry_breakers, "text across which DRY counts no repetition, or 'none'; may be given several times",
+    any().or_else("line break, colon, quotation mark, asterisk"));
   v("samplers", o.samplers, "names of samplers in the order they apply, joined by commas", any().named("NAMES"));
   v("logit-bias", o.logit_bias, "add a bias to a token's logit; may be given several times", any().named("ID=BIAS"));
 }
 
 Result<engine::Request> engine_request(const GenerationOptions& o, const text::Tokenizer& tokenizer) {
-  HEARTH_TRY_VOID(check_stop(o.stop));
+  HEARTH_TRY_VOID(check_texts("stop string", o.stop));
+  HEARTH_TRY_VOID(check_texts("dry breaker", o.dry_breakers));
   engine::Request request;
   request.max_tokens = o.max_tokens;
   request.sampling = o.sampling;
   request.sampling.seed = o.seed ? *o.seed : random_seed();
   request.sampling.order = split_names(o.samplers);
-  for (const auto& breaker : o.dry_breakers)
-    request.sampling.dry_breakers.push_back(tokenizer.encode(breaker, {.add_special = false}));
+  const std::vector<std::string> none = {"none"}, usual = {"\n", ":", "\"", "*"};  // as in llama.cpp
+  if (o.sampling.dry_multiplier != 0 && o.dry_breakers != none)
+    set_dry_breakers(request.sampling, o.dry_breakers.empty() ? usual : o.dry_breakers, tokenizer);
   for (const auto& text : o.logit_bias) {
     HEARTH_TRY(bias, parse_bias(text, tokenizer.size()));
     request.sampling.logit_bias.push_back(bias);

@@ -22,7 +22,7 @@ struct GenerationOptions {
   std::vector<std::string> stop;           // the answer ends before any of these
   bool ignore_end = false;                 // go on after end-of-generation tokens
   std::string samplers;                    // names joined by commas; empty: the engine's order
-  std::vector<std::string> dry_breakers;   // texts across which no repetition is counted
+  std::vector<std::string> dry_breakers;   // texts across which no repetition is counted; empty: the documented ones
   std::vector<std::string> logit_bias;     // "ID=BIAS"
 
   // No options of the command line.

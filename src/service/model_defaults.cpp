@@ -56,6 +56,7 @@ std::vector<ModelDefault> generation_config_defaults(const Json& config) {
     const Json* value = key.hugging_face.empty() ? nullptr : config.find(key.hugging_face);
     if (value != nullptr && value->is_number()) out.push_back({std::string(key.option), number_text(value->as_number())});
   }
+  if (config.find("repetition_penalty") != nullptr) out.push_back({"repeat-last-n", "-1"});  // its makers mean all tokens
   if (!config.boolean_or("do_sample", true)) make_greedy(out);
   return out;
 }

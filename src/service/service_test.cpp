@@ -113,19 +113,47 @@ TEST(GenerationOptionsTest, texts_become_tokens) {
   options::OptionList list;
   visit(list, options);
   for (const auto& [name, value] : std::vector<std::pair<const char*, const char*>>{
-           {"samplers", "top_k, temperature"}, {"dry-breaker", "ab"}, {"logit-bias", "65=-inf"}, {"logit-bias", "66=1.5"},
+           {"samplers", "top_k, temperature"}, {"dry-breaker", "ab"}, {"dry-multiplier", "0.8"}, {"logit-bias", "65=-inf"}, {"logit-bias", "66=1.5"},
            {"max-tokens", "9"}, {"ignore-end", "on"}, {"top-k", "3"}})
     ASSERT_TRUE(list.set(name, value, options::Source::kFlag)) << name;
   const auto request = engine_request(options, tokenizer);
   ASSERT_TRUE(request) << request.error().text();
   EXPECT_EQ(request->sampling.order, (std::vector<std::string>{"top_k", "temperature"}));
   EXPECT_EQ(request->sampling.dry_breakers, (std::vector<std::vector<int32_t>>{{'a', 'b'}}));
+  EXPECT_TRUE(request->sampling.dry_breaker_tokens.empty());
   ASSERT_EQ(request->sampling.logit_bias.size(), 2u);
   EXPECT_EQ(request->sampling.logit_bias[0], (std::pair<int32_t, float>(65, -INFINITY)));
   EXPECT_EQ(request->sampling.logit_bias[1], (std::pair<int32_t, float>(66, 1.5f)));
   EXPECT_EQ(request->max_tokens, 9u);
   EXPECT_EQ(request->sampling.top_k, 3u);
   EXPECT_TRUE(request->stop_tokens.empty());
+}
+
+// A vocabulary that puts a space before a text, as SentencePiece does, and has tokens of several characters.
+class SpacedTokenizer final : public ByteTokenizer {
+ public:
+  std::vector<text::TokenId> encode(std::string_view text, const text::EncodeOptions& options) const override {
+    return ByteTokenizer::encode(" " + std::string(text), options);
+  }
+  std::string piece(text::TokenId id, bool with_control) const override {
+    return id == 'A' ? ".\n" : id == 'B' ? "(*)" : ByteTokenizer::piece(id, with_control);
+  }
+};
+
+TEST(GenerationOptionsTest, every_token_that_holds_a_breaker_is_one) {
+  const SpacedTokenizer tokenizer;
+  GenerationOptions options;
+  EXPECT_TRUE(engine_request(options, tokenizer)->sampling.dry_breaker_tokens.empty()) << "DRY is off";
+  options.sampling.dry_multiplier = 1;
+  EXPECT_EQ(engine_request(options, tokenizer)->sampling.dry_breaker_tokens, (std::vector<int32_t>{'\n', '"', '*', ':', 'A', 'B'}));
+  options.dry_breakers = {"\n", "xy"};
+  const auto request = engine_request(options, tokenizer);
+  EXPECT_EQ(request->sampling.dry_breaker_tokens, (std::vector<int32_t>{'\n', 'A'}));
+  EXPECT_EQ(request->sampling.dry_breakers, (std::vector<std::vector<int32_t>>{{'x', 'y'}}));
+  options.dry_breakers = {"none"};
+  EXPECT_TRUE(engine_request(options, tokenizer)->sampling.dry_breaker_tokens.empty());
+  options.dry_breakers = {""};
+  EXPECT_FALSE(engine_request(options, tokenizer));
 }
 
 TEST(GenerationOptionsTest, mistakes_name_the_option) {
@@ -171,6 +199,7 @@ TEST(ModelDefaultsTest, from_both_places_and_weaker_than_everything) {
   EXPECT_NE(refused[0].find("temperature takes a number from 0 to 10"), std::string::npos);
   EXPECT_EQ(options.sampling.top_p, 0.9);
   EXPECT_EQ(options.sampling.repeat_penalty, 1.1);
+  EXPECT_EQ(options.sampling.repeat_last_n, -1);
   EXPECT_EQ(options.sampling.top_k, 7u);
 }
 

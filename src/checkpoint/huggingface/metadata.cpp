@@ -214,6 +214,7 @@ Result<Metadata> huggingface_metadata(const HuggingfaceConfig& files) {
   HEARTH_TRY_VOID(add_token_ids(config, "config.json", meta));
   if (auto applied = apply(kGenerationRules, files.generation, "", meta); !applied)
     return at("generation_config.json", applied.error());
+  if (meta.has("general.sampling.penalty_repeat")) meta.set("general.sampling.penalty_last_n", int64_t{-1});  // all tokens are meant
   if (auto applied = apply(kTokenizerRules, files.tokenizer, "", meta); !applied)
     return at("tokenizer_config.json", applied.error());
   HEARTH_TRY_VOID(add_chat_template(files, meta));

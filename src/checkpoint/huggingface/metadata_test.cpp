@@ -199,6 +199,7 @@ TEST(HuggingfaceMetadata, SamplingAndTemplates) {
   EXPECT_EQ(*meta->number("general.sampling.temp"), 0.6);
   EXPECT_EQ(*meta->integer("general.sampling.top_k"), 20);
   EXPECT_EQ(*meta->number("general.sampling.penalty_repeat"), 1.05);
+  EXPECT_EQ(*meta->integer("general.sampling.penalty_last_n"), -1);
   EXPECT_FALSE(meta->has("general.sampling.min_p"));
   EXPECT_EQ(meta->integers("hearth.eos_token_ids")[1], 8);
   EXPECT_FALSE(*meta->boolean("tokenizer.ggml.add_bos_token"));

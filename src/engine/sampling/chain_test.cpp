@@ -142,6 +142,10 @@ TEST(Chain, GreedyTakesTheLowestOfTheLikeliest) {
   const int32_t looping[] = {0, 2, 4, 0, 2, 4, 0, 2};
   options.repeat_penalty = 1;
   EXPECT_EQ(choose(make(options, 5), candidates, logits, looping).value(), 3);
+  const int32_t other_loop[] = {0, 2, 3, 0, 2, 3, 0, 2};
+  EXPECT_EQ(choose(make(options, 5), candidates, logits, other_loop).value(), 4);
+  options.dry_breaker_tokens = {0};
+  EXPECT_EQ(choose(make(options, 5), candidates, logits, other_loop).value(), 3);
   EXPECT_EQ(logits, (std::vector<float>{1, 3, 2, 3, 3})) << "the model's logits must stay as they are";
 }
 
@@ -251,6 +255,7 @@ TEST(Chain, RefusesValuesOutOfRange) {
   for (const int32_t token : {-1, 100}) {
     refuses("logit_bias", [&](O& o) { o.logit_bias = {{token, 1.0f}}; });
     refuses("dry_breakers", [&](O& o) { o.dry_breakers = {{token}}; });
+    refuses("dry_breaker_tokens", [&](O& o) { o.dry_breaker_tokens = {token}; });
   }
   for (const float bias : {NAN, INFINITY}) refuses("logit_bias", [&](O& o) { o.logit_bias = {{1, bias}}; });
   refuses("dry_breakers", [](O& o) { o.dry_breakers = {{}}; });

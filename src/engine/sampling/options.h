@@ -21,6 +21,7 @@ struct SamplingOptions {
   uint32_t dry_allowed_length = 2;
   int32_t dry_penalty_last_n = -1;   // -1: the whole context
   std::vector<std::vector<int32_t>> dry_breakers;    // token sequences across which no repetition is counted
+  std::vector<int32_t> dry_breaker_tokens;           // the same of one token each
   double repeat_penalty = 1, frequency_penalty = 0, presence_penalty = 0;
   int32_t repeat_last_n = 64;        // -1: the whole context, 0: off
   bool mirostat = false;             // mirostat 2.0; replaces the truncating samplers

@@ -15,7 +15,7 @@ namespace hearth::service::testing {
 using text::TokenId;
 
 // Tokens 0-255 are bytes; a few control tokens follow.
-class ByteTokenizer final : public text::Tokenizer {
+class ByteTokenizer : public text::Tokenizer {
  public:
   static constexpr TokenId kBos = 256, kEos = 257, kUser = 258, kThink = 259, kEndThink = 260;
 

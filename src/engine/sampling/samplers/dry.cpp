@@ -18,10 +18,10 @@ class Dry final : public Sampler {
   Dry(const SamplingOptions& o, uint32_t vocab)
       : multiplier_(o.dry_multiplier), base_(o.dry_base), allowed_length_(o.dry_allowed_length), last_n_(o.dry_penalty_last_n),
         starts_breaker_(vocab), is_breaker_(vocab) {
+    for (const int32_t token : o.dry_breaker_tokens) is_breaker_[static_cast<size_t>(token)] = true;
     for (const auto& breaker : o.dry_breakers) {
-      breakers_.emplace(breaker[0], breaker);
-      starts_breaker_[static_cast<size_t>(breaker[0])] = true;
       if (breaker.size() == 1) is_breaker_[static_cast<size_t>(breaker[0])] = true;
+      else breakers_.emplace(breaker[0], breaker), starts_breaker_[static_cast<size_t>(breaker[0])] = true;
     }
   }
 
@@ -54,6 +54,7 @@ class Dry final : public Sampler {
   size_t tokens_after_last_breaker(std::span<const int32_t> window) const {
     size_t after = window.size();
     for (size_t start = window.size(); start-- > 0 && window.size() - start <= after + kLongestBreaker;) {
+      if (is_breaker_[static_cast<size_t>(window[start])]) after = std::min(after, window.size() - start - 1);
       if (!starts_breaker_[static_cast<size_t>(window[start])]) continue;
       const auto [first, last] = breakers_.equal_range(window[start]);
       for (auto it = first; it != last; ++it) {
@@ -85,7 +86,7 @@ class Dry final : public Sampler {
   const double multiplier_, base_;
   const uint32_t allowed_length_;
   const int32_t last_n_;
-  std::unordered_multimap<int32_t, std::vector<int32_t>> breakers_;  // by first token
+  std::unordered_multimap<int32_t, std::vector<int32_t>> breakers_;  // of several tokens, by the first
   std::vector<bool> starts_breaker_, is_breaker_;                    // [token]
   std::vector<uint32_t> repeats_;
 };
@@ -95,6 +96,7 @@ Result<void> check(const SamplingOptions& o, uint32_t vocab) {
   HEARTH_TRY_VOID(check_range("dry_base", o.dry_base, 1, 1000));
   HEARTH_TRY_VOID(check_range("dry_penalty_last_n", o.dry_penalty_last_n, -1, INT32_MAX));
   HEARTH_TRY_VOID(check_range("dry_breakers (their number)", static_cast<double>(o.dry_breakers.size()), 0, kMostBreakers));
+  for (const int32_t token : o.dry_breaker_tokens) HEARTH_TRY_VOID(check_range("dry_breaker_tokens (a token)", token, 0, vocab - 1.0));
   for (const auto& breaker : o.dry_breakers) {
     HEARTH_TRY_VOID(check_range("dry_breakers (tokens in one)", static_cast<double>(breaker.size()), 1, kLongestBreaker));
     for (const int32_t token : breaker) HEARTH_TRY_VOID(check_range("dry_breakers (a token)", token, 0, vocab - 1.0));
