@@ -167,8 +167,8 @@ Result<std::vector<RequestId>> LocalEngine::submit_several(Request request, std:
   if (sinks.empty() || sinks.size() > kMostContinuations)
     return fail(ErrorCode::kInvalidArgument, "{} continuations are asked for, it must be between 1 and {}", sinks.size(), kMostContinuations);
   if (count > options_.max_waiting)
-    return fail(ErrorCode::kInvalidArgument, "{} continuations are asked for and {} requests may wait at once: ask for fewer, or raise --queue", count,
-                options_.max_waiting);
+    return fail(ErrorCode::kInvalidArgument, "{} continuations are asked for and {} requests may wait at once: ask for fewer, or raise --queue",
+                count, options_.max_waiting);
   HEARTH_TRY_VOID(check_request(request, vocab, context_));
   const uint64_t seed = request.sampling.seed;
   const double now = clock_();

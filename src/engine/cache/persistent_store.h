@@ -1,7 +1,8 @@
 #pragma once
 // The folder of the persistent prefix cache: files by name, bounded in bytes, the least recently used go first. What is of no
-// use without others is a chain, of which the end goes first. Several engines and processes may share a folder: files appear and disappear by rename and unlink only, whatever is read is verified,
-// and one at a time makes room and adds. Beyond the bound there is at most the file that each of them is writing.
+// use without others is a chain, of which the end goes first. Several engines and processes may share a folder: files appear and
+// disappear by rename and unlink only, whatever is read is verified, and one at a time makes room and adds. Beyond the bound
+// there is at most the file that each of them is writing.
 #include <cstdint>
 #include <memory>
 #include <mutex>
