@@ -93,7 +93,7 @@ constexpr uint32_t kAttentionQuery = 32 * 3 / 2;       // floats that 32 numbers
 struct AttentionRun {
   const float* packed;         // by pack
   uint32_t queries;
-  const uint32_t *from, *to;   // [query]: it sees positions [from, to)
+  const uint32_t *from, *to;   // [query]: it sees positions [from, to); neither decreases
   const std::byte *const *keys, *const *values;  // [tile] from position `begin` on
   uint32_t begin;              // a multiple of kAttentionPart
   uint32_t first, end;         // positions that any of the queries sees; no tile without one of them is read

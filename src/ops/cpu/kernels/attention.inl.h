@@ -3,7 +3,8 @@
 // Lanes are sixteen tokens for scores (keys lie transposed) and sixteen dimensions for mixed values: there are no sums over
 // lanes but one per query and run. Every score is one chain of multiply-adds over the dimensions, every mixed value one chain
 // over the tokens; parts of kAttentionPart tokens share a maximum. So results do not depend on how many queries go together,
-// and a register tile of one query and one of twelve give the same bits.
+// and a register tile of one query and one of twelve give the same bits. Queries that go together pass over all tokens that any of them
+// sees, with weights of zero for the others; where such a token's value is no finite number, queries go one by one.
 
 // A tile in f32: as WideBlocks if its blocks leave a scale to be multiplied with, else as F32 in rows of whole vectors.
 template <class Type>
@@ -183,6 +184,17 @@ HEARTH_ALWAYS_INLINE void open_part(PartSource& source, const std::byte* const* 
   }
 }
 
+// Whether values of tokens [first, end) of a part are finite: times weights of zero, they add up to zero. `sums`: (vectors, 16).
+HEARTH_ALWAYS_INLINE bool are_finite(const PartSource& values, unsigned first, unsigned end, unsigned vectors, float* sums) {
+  static constexpr float kZeros[kAttentionPart] = {};
+  if (first >= end) return true;
+  __builtin_memset(sums, 0, vectors * 16 * sizeof(float));
+  values.mix(1)(kZeros, values.tiles, first, end, vectors, kZeros, sums);
+  F total = Simd::zero();
+  for (unsigned vector = 0; vector < vectors; ++vector) total = Simd::add(total, Simd::load(sums + 16 * vector));
+  return Simd::sum(total) == 0;
+}
+
 void attend(const AttentionRun& run) {
   const unsigned vectors = (run.v_dim + 15) / 16;
   const size_t stride = size_t{vectors} * 16;
@@ -198,11 +210,15 @@ void attend(const AttentionRun& run) {
   PartSource keys(run.k_type, run.k_dim, are_many && run.k_type != KvType::kF32, wide_keys);
   PartSource values(run.v_type, run.v_dim, run.v_dim % 16 != 0 || (are_many && run.v_type != KvType::kF32),
                     wide_keys + kPartTiles * keys.wide_floats());
+  float* checked = values.wide + kPartTiles * values.wide_floats();  // attention_scratch() has room: a wide block is less than it counts
   for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
     const Seen seen = seen_of(run.first, run.end, begin);
     const uint32_t tile = (begin - run.begin) / kKvTile;
     open_part<true>(keys, run.keys + tile, run.values + tile, seen, run.known_end - begin);
     open_part<false>(values, run.values + tile, run.values + tile, seen, run.known_end - begin);
+    const Seen common = seen_by_all(run, begin);
+    const bool go_together = are_finite(values, seen.first, least(seen.end, common.first), vectors, checked) &&
+                               are_finite(values, most(seen.first, common.end), seen.end, vectors, checked);
     uint32_t size = 0;
     for (uint32_t at = 0; at < run.queries; at += size) {
       size = block_queries(run.queries - at);
@@ -211,7 +227,15 @@ void attend(const AttentionRun& run) {
       keys.score(size)(run.packed + size_t{at} * run.k_dim, keys.tiles, block.first / kKvTile,
                        (block.end + kKvTile - 1) / kKvTile, run.k_dim, scores);
       weigh(scores, block, begin, run.scale, run.softcap, run.state.top + at, sums + 16 * at, keep);
-      values.mix(size)(scores, values.tiles, block.first, block.end, vectors, keep, run.state.mixed + at * stride);
+      float* mixed = run.state.mixed + at * stride;
+      if (go_together) {
+        values.mix(size)(scores, values.tiles, block.first, block.end, vectors, keep, mixed);
+        continue;
+      }
+      for (unsigned q = 0; q < block.queries; ++q) {
+        const Seen own = seen_of(block.from[q], block.to[q], begin);
+        values.mix(1)(scores + q * kAttentionPart, values.tiles, own.first, own.end, vectors, keep + q, mixed + q * stride);
+      }
     }
   }
   for (uint32_t q = 0; q < run.queries; ++q) run.state.weight[q] = Simd::sum(Simd::load(sums + 16 * q));

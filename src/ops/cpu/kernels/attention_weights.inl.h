@@ -3,6 +3,9 @@
 
 constexpr unsigned kPartTiles = kAttentionPart / kKvTile;
 
+constexpr unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+constexpr unsigned most(unsigned a, unsigned b) { return a > b ? a : b; }
+
 // The tokens of a part that begins at `begin`, of positions [from, to).
 struct Seen {
   unsigned first, end;
@@ -10,6 +13,11 @@ struct Seen {
 HEARTH_ALWAYS_INLINE Seen seen_of(uint32_t from, uint32_t to, uint32_t begin) {
   const unsigned end = to > begin ? to - begin : 0;
   return {from > begin ? from - begin : 0, end < kAttentionPart ? end : kAttentionPart};
+}
+
+// What all queries of a run see, which may be nothing: `end` before `first`.
+HEARTH_ALWAYS_INLINE Seen seen_by_all(const AttentionRun& run, uint32_t begin) {
+  return seen_of(run.from[run.queries - 1], run.to[0], begin);
 }
 
 // Up to sixteen queries and the tokens of the part that any of them sees.

@@ -37,9 +37,6 @@ constexpr bool kHoldAll = Type::kValues == 1 && kPieces == kKeyPieces<Type>;
 template <class Type>
 constexpr unsigned kPiecesForKeys = kKeyPieces<Type> == 3 ? 3 : 2;
 
-constexpr unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
-constexpr unsigned most(unsigned a, unsigned b) { return a > b ? a : b; }
-
 constexpr unsigned tiles_of(unsigned inputs) { return (inputs + 31) / 32; }
 
 // --- queries: tiles of sixteen queries by 32 dimensions ---------------------------------------------------------------------
@@ -233,11 +230,38 @@ constexpr PieceKernels kPieceKernels[] = {
 
 // --- a run of the context ---------------------------------------------------------------------------------------------------
 
+// The values of tokens `seen` of a part that begins at `begin`; next(stored, tile): as for keys.
+template <class Next>
+HEARTH_ALWAYS_INLINE void split_part_values(const AttentionRun& run, uint32_t begin, Seen seen, Next next, std::byte* out) {
+  const PieceKernels& of_values = kPieceKernels[static_cast<size_t>(run.v_type)];
+  const std::byte* const* stored = run.values + (begin - run.begin) / kKvTile;
+  for (unsigned half = seen.first / 32; half * 32 < seen.end; ++half) {
+    const std::byte* const next_two[2] = {next(stored, 2 * half), next(stored, 2 * half + 1)};
+    const Seen in_half = seen_of(begin + seen.first, begin + seen.end, begin + 32 * half);
+    of_values.split_values(stored + 2 * half, next_two, in_half, run.v_dim, out + half * ((run.v_dim + 15) / 16) * of_values.value_bytes);
+  }
+}
+
+// Whether a part's values of tokens `seen`, split, are finite, as their first pieces tell: if not, weights of zero do not keep them out.
+HEARTH_ALWAYS_INLINE bool are_finite(const AttentionRun& run, Seen seen, const std::byte* values) {
+  const size_t bytes = kPieceKernels[static_cast<size_t>(run.v_type)].value_bytes, vectors = (run.v_dim + 15) / 16;
+  F zeros = Simd::zero();
+  for (size_t tile = seen.first / 32 * vectors; tile < (seen.end + 31) / 32 * vectors; ++tile)
+    for (unsigned row = 0; row < 16; ++row) {
+      const Simd::I pairs = Simd::iload(values + tile * bytes + 64 * row);
+      zeros = Simd::fma(Simd::bf16_even(pairs), Simd::zero(), zeros);
+      zeros = Simd::fma(Simd::bf16_odd(pairs), Simd::zero(), zeros);
+    }
+  return Simd::sum(zeros) == 0;
+}
+
 // Up to kBlocksAtOnce blocks of a run's queries, and one part of its tokens, split.
 struct PartOfRun {
   const AttentionRun& run;
   uint32_t at, begin;  // the first query, a multiple of kTileQueries; the first token
-  const std::byte *keys, *values;
+  const std::byte* keys;
+  std::byte* values;
+  bool go_together;  // queries, over all tokens that any of them sees; else one by one, each with values split anew
   float *scores, *sums;  // of query `at`
 };
 
@@ -248,6 +272,25 @@ struct TwoBlocks {
 HEARTH_ALWAYS_INLINE TwoBlocks two_at(const QueryBlock* blocks, unsigned i, unsigned count) {
   if (i + 1 == count) return {1, blocks[i].first, blocks[i].end};
   return {2, least(blocks[i].first, blocks[i + 1].first), most(blocks[i].end, blocks[i + 1].end)};
+}
+
+HEARTH_ALWAYS_INLINE void configure_tiles(const AttentionRun& run) { Tiles::configure(16, least(run.queries, kTileQueries)); }
+
+// mixed += weights * values of each query alone: to it, values that it does not see are zeros.
+void mix_one_by_one(const PartOfRun& part, unsigned queries, float* mixed) {
+  const AttentionRun& run = part.run;
+  const unsigned vectors = (run.v_dim + 15) / 16;
+  const auto nothing_next = [](const std::byte* const*, unsigned) HEARTH_LAMBDA -> const std::byte* { return nullptr; };
+  Tiles::configure(16, 1);
+  for (unsigned q = 0; q < queries; ++q) {
+    const Seen seen = seen_of(run.from[part.at + q], run.to[part.at + q], part.begin);
+    if (seen.first >= seen.end) continue;
+    split_part_values(run, part.begin, seen, nothing_next, part.values);
+    for (unsigned vector = 0; vector < vectors; vector += 2)
+      kPieceKernels[static_cast<size_t>(run.v_type)].mix(part.scores + size_t{q} * kAttentionPart, 1, part.values, vector, vectors, seen.first,
+                                                         seen.end, mixed + size_t{q} * vectors * 16);
+  }
+  configure_tiles(run);
 }
 
 // All scores of 32 tokens, then those of the others; then weights; then all mixed values of 32 dimensions, then of the next.
@@ -279,6 +322,7 @@ void pass_over(const PartOfRun& part) {
     split_weights(weights, blocks[i].queries);
     keep_mixed(of_block, keep, blocks[i].queries, stride);
   }
+  if (!part.go_together) return mix_one_by_one(part, least(run.queries - part.at, kBlocksAtOnce * kTileQueries), mixed);
   for (unsigned vector = 0; vector < vectors; vector += 2)
     for (unsigned i = 0; i < count; i += 2) {
       const TwoBlocks two = two_at(blocks, i, count);
@@ -293,31 +337,27 @@ void attend(const AttentionRun& run) {
   const unsigned depth = tiles_of(run.k_dim), vectors = (run.v_dim + 15) / 16;
   float *sums = run.scratch, *scores = sums + size_t{room} * 16;  // (room, 16) and (room, kAttentionPart)
   const PieceKernels& of_keys = kPieceKernels[static_cast<size_t>(run.k_type)];
-  const PieceKernels& of_values = kPieceKernels[static_cast<size_t>(run.v_type)];
   auto* keys = reinterpret_cast<std::byte*>(scores + size_t{room} * kAttentionPart);  // (kPartTiles, depth) tiles
   std::byte* values = keys + kPartTiles * depth * of_keys.key_bytes;                  // (2, vectors)
   for (uint32_t q = 0; q < run.queries; ++q) run.state.top[q] = -__builtin_inff();
   __builtin_memset(sums, 0, size_t{room} * 16 * sizeof(float));
   __builtin_memset(run.state.mixed, 0, size_t{room} * vectors * 16 * sizeof(float));
 
-  Tiles::configure(16, run.queries < kTileQueries ? run.queries : kTileQueries);
+  configure_tiles(run);
   for (uint32_t begin = run.first / kAttentionPart * kAttentionPart; begin < run.end; begin += kAttentionPart) {
     const Seen seen = seen_of(run.first, run.end, begin);
     const std::byte* const* stored_keys = run.keys + (begin - run.begin) / kKvTile;
-    const std::byte* const* stored_values = run.values + (begin - run.begin) / kKvTile;
     const auto next = [&](const std::byte* const* stored, unsigned t) HEARTH_LAMBDA {
       const bool fetches = run.queries <= kTileQueries && begin + (kPartTiles + t) * kKvTile < run.known_end;
       return fetches ? stored[kPartTiles + t] : nullptr;
     };
     for (unsigned t = seen.first / kKvTile; t * kKvTile < seen.end; ++t)
       of_keys.split_keys(stored_keys[t], next(stored_keys, t), run.k_dim, keys + t * depth * of_keys.key_bytes);
-    for (unsigned half = seen.first / 32; half * 32 < seen.end; ++half) {
-      const std::byte* const next_two[2] = {next(stored_values, 2 * half), next(stored_values, 2 * half + 1)};
-      const Seen in_half = seen_of(begin + seen.first, begin + seen.end, begin + 32 * half);
-      of_values.split_values(stored_values + 2 * half, next_two, in_half, run.v_dim, values + half * vectors * of_values.value_bytes);
-    }
+    split_part_values(run, begin, seen, next, values);
+    const Seen common = seen_by_all(run, begin);
+    const bool go_together = (common.first <= seen.first && common.end >= seen.end) || are_finite(run, seen, values);
     for (uint32_t at = 0; at < run.queries; at += kBlocksAtOnce * kTileQueries)
-      pass_over({run, at, begin, keys, values, scores + size_t{at} * kAttentionPart, sums + 16 * at});
+      pass_over({run, at, begin, keys, values, go_together, scores + size_t{at} * kAttentionPart, sums + 16 * at});
   }
   Tiles::release();
   for (uint32_t q = 0; q < run.queries; ++q) run.state.weight[q] = Simd::sum(Simd::load(sums + 16 * q));

@@ -122,7 +122,10 @@ class Sequence {
   }
 
   bool is_possible() const { return check_kv(layer_).has_value(); }
-  void set_key(uint32_t token, float value) { k_[size_t{token} * shape_.kv_heads * shape_.k_dim] = value; }  // its first number
+  // A token's first number.
+  void set_query(uint32_t token, float number) { q_[size_t{token} * shape_.heads * shape_.k_dim] = number; }
+  void set_key(uint32_t token, float number) { k_[size_t{token} * shape_.kv_heads * shape_.k_dim] = number; }
+  void set_value(uint32_t token, float number) { v_[size_t{token} * shape_.kv_heads * shape_.v_dim] = number; }
 
   // In a new cache, whose pages lie in an order of their own.
   Values run(Backend& backend, const AttentionOptions& options, const Way& way = {}) {
@@ -231,6 +234,45 @@ TEST(Attention, WhatIsNoNumberDoesNotGetLost) {
             ASSERT_EQ(std::isnan(got[i]), std::isnan(wanted[i])) << table->isa << " key " << odd << " value " << i;
       }
     }
+}
+
+// Payloads that rounding would carry into the sign.
+TEST(Attention, QueriesThatAreNoNumbersStayNone) {
+  for (const uint32_t bits : {0x7FFFE000u, 0x7FFFFFFFu, 0xFFFFE000u}) {
+    Sequence sequence({1, 1, 32, 32, 16}, {KvType::kF16, KvType::kF16}, 20, 3);
+    sequence.set_query(19, std::bit_cast<float>(bits));
+    for (const KernelTable* table : tested_tables()) {
+      const Values got = sequence.run(*backend_for(*table), {.heads = 1, .scale = 0.2f});
+      for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(std::isnan(got[i]), i >= 19 * 32) << table->isa << " " << bits << " value " << i;
+    }
+  }
+}
+
+// Values that are no finite numbers, of the first token of a page and of one in the middle: who does not see the token does not notice
+// it, however many queries are worked on together.
+TEST(Attention, NobodyNoticesATokenNotSeen) {
+  for (const Shape& shape : {Shape{4, 2, 32, 32, 16}, Shape{1, 1, 64, 96, 64}, Shape{2, 2, 8, 24, 16}})
+    for (const KvFormat& format : kv_formats())
+      for (const uint32_t token : {40u, 48u, 64u}) {
+        const auto type = *find_kv_type(format.name);
+        Sequence sequence(shape, {type, type}, 90, 3);
+        if (!sequence.is_possible()) continue;
+        sequence.set_value(token, format.block_values == 1 ? INFINITY : 1e9f);  // blocks: their scale becomes infinite
+        for (const uint32_t window : {0u, 30u}) {
+          const AttentionOptions options{.heads = shape.heads, .scale = 0.2f, .window = window};
+          const auto check = [&](Backend& backend, const std::string& isa) {
+            const std::string what = isa + " " + std::string(format.name) + " token " + std::to_string(token);
+            const Values whole = sequence.run(backend, options), one_by_one = sequence.run(backend, options, {.chunk = 1});
+            const size_t row = size_t{shape.heads} * shape.v_dim;
+            for (size_t i = 0; i < whole.size(); ++i)
+              if (i / row < token || (window != 0 && i / row >= token + window)) ASSERT_TRUE(std::isfinite(whole[i])) << what << " value " << i;
+            expect_same_bits(whole, one_by_one, what);
+            expect_same_bits(sequence.run(backend, options, {.chunk = 7}), one_by_one, what + " chunks of 7");
+          };
+          check(*reference::make_backend(), "reference");
+          for (const KernelTable* table : tested_tables()) check(*backend_for(*table), table->isa);
+        }
+      }
 }
 
 TEST(Attention, TheSameBitsHoweverThePromptIsCut) {

@@ -143,7 +143,8 @@ struct Simd {
     return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
   }
   static HEARTH_ALWAYS_INLINE F round_bf16(F v) {
-    return bf16_odd(_mm512_add_epi32(_mm512_castps_si512(v), _mm512_set1_epi32(0x8000)));
+    const __m512i bits = _mm512_castps_si512(v);
+    return bf16_odd(_mm512_mask_add_epi32(bits, _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), bits, _mm512_set1_epi32(0x8000)));
   }
   static HEARTH_ALWAYS_INLINE I bf16_pairs(F even, F odd) {
     return _mm512_mask_blend_epi16(0xAAAAAAAAu, _mm512_srli_epi32(_mm512_castps_si512(even), 16), _mm512_castps_si512(odd));

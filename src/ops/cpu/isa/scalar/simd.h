@@ -250,7 +250,10 @@ struct Simd {
     return floats([&](int i) { return __builtin_bit_cast(float, static_cast<uint32_t>(v.v[i]) & 0xFFFF0000u); });
   }
   static HEARTH_ALWAYS_INLINE F round_bf16(F v) {
-    return floats([&](int i) { return __builtin_bit_cast(float, (__builtin_bit_cast(uint32_t, v.v[i]) + 0x8000u) & 0xFFFF0000u); });
+    return floats([&](int i) {
+      const uint32_t half = v.v[i] == v.v[i] ? 0x8000 : 0;
+      return __builtin_bit_cast(float, (__builtin_bit_cast(uint32_t, v.v[i]) + half) & 0xFFFF0000u);
+    });
   }
   static HEARTH_ALWAYS_INLINE I bf16_pairs(F even, F odd) {
     return ints([&](int i) {
