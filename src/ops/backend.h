@@ -66,7 +66,6 @@ class Backend {
   virtual void attention(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out,
                          const AttentionOptions& options) = 0;
 
-  virtual void activate(Matrix x, Activation activation) = 0;
   virtual void scale(Matrix x, float factor) = 0;
   virtual void softcap(Matrix x, float cap) = 0;  // x = cap * tanh(x / cap)
   virtual void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) = 0;

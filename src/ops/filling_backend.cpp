@@ -41,9 +41,6 @@ class FillingBackend final : public Backend {
   void attention(ConstMatrix q, const KvLayer& layer, const Step& step, Matrix out, const AttentionOptions& options) override {
     if (!fill_) inner_->attention(q, layer, step, out, options);
   }
-  void activate(Matrix x, Activation activation) override {
-    if (!fill_) inner_->activate(x, activation);
-  }
   void scale(Matrix x, float factor) override {
     if (!fill_) inner_->scale(x, factor);
   }

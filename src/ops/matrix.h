@@ -20,7 +20,6 @@ struct Matrix {
 
   float* row(size_t i) const { return values + i * stride; }
   Matrix slice(uint32_t first_column, uint32_t count) const { return {values + first_column, rows, count, stride}; }
-  Matrix first_rows(uint32_t count) const { return {values, count, columns, stride}; }
 };
 
 struct ConstMatrix {

@@ -40,10 +40,6 @@ class TracedBackend final : public Backend {
     const Trace::Operation span(trace_, {.name = "attention", .rows = q.rows});
     inner_->attention(q, layer, step, out, options);
   }
-  void activate(Matrix x, Activation activation) override {
-    const Trace::Operation span(trace_, {.name = "activate", .rows = x.rows});
-    inner_->activate(x, activation);
-  }
   void scale(Matrix x, float factor) override {
     const Trace::Operation span(trace_, {.name = "scale", .rows = x.rows});
     inner_->scale(x, factor);

@@ -30,7 +30,6 @@ class MemoryBackend final : public ops::Backend {
   void rope(ops::Matrix, ops::ConstMatrix, const ops::RopeOptions&) override { refuse(); }
   void kv_append(ops::ConstMatrix, ops::ConstMatrix, const ops::KvLayer&, const ops::Step&) override { refuse(); }
   void attention(ops::ConstMatrix, const ops::KvLayer&, const ops::Step&, ops::Matrix, const ops::AttentionOptions&) override { refuse(); }
-  void activate(ops::Matrix, ops::Activation) override { refuse(); }
   void scale(ops::Matrix, float) override { refuse(); }
   void softcap(ops::Matrix, float) override { refuse(); }
   void gather_rows(ops::ConstMatrix, std::span<const uint32_t>, ops::Matrix) override { refuse(); }

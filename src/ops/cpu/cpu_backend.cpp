@@ -65,9 +65,6 @@ class CpuBackend final : public Backend {
     attender_.attend(q, layer, step, out, options);
   }
 
-  void activate(Matrix x, Activation activation) override {
-    each_row(x, [&](size_t r) { kernels().activate(x.row(r), x.columns, activation); });
-  }
   void scale(Matrix x, float factor) override {
     each_row(x, [&](size_t r) { kernels().scale(x.row(r), x.columns, factor); });
   }

@@ -128,7 +128,6 @@ struct KernelTable {
   void (*norm)(const float* x, float* out, uint32_t n, const NormOptions& options);  // one group
   void (*rope)(float* head, const float* angles, uint32_t dims, bool interleaved);
   void (*gated)(const float* gate, const float* up, float* out, uint32_t n, Activation activation);
-  void (*activate)(float* x, uint32_t n, Activation activation);
   void (*add)(float* target, const float* x, uint32_t n, float scale);
   void (*scale)(float* x, uint32_t n, float factor);
   void (*softcap)(float* x, uint32_t n, float cap);

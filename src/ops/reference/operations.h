@@ -16,7 +16,6 @@ void experts(ConstMatrix x, std::span<const Expert> experts, std::span<const Rou
 float activate(float x, Activation activation);
 void norm(ConstMatrix x, Matrix out, const NormOptions& options);
 void rope(Matrix x, ConstMatrix angles, const RopeOptions& options);
-void activate(Matrix x, Activation activation);
 void scale(Matrix x, float factor);
 void softcap(Matrix x, float cap);
 void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out);

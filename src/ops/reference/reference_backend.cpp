@@ -55,7 +55,6 @@ class ReferenceBackend final : public Backend {
                  const AttentionOptions& options) override {
     reference::attention(q, layer, step, out, options);
   }
-  void activate(Matrix x, Activation activation) override { reference::activate(x, activation); }
   void scale(Matrix x, float factor) override { reference::scale(x, factor); }
   void softcap(Matrix x, float cap) override { reference::softcap(x, cap); }
   void gather_rows(ConstMatrix x, std::span<const uint32_t> rows, Matrix out) override {

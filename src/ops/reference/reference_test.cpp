@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "ops/reference/operations.h"
 #include "ops/reference/reference_backend.h"
 #include "tensor/half.h"
 
@@ -136,17 +137,12 @@ TEST_F(ReferenceTest, RopeTurnsPairs) {
 }
 
 TEST_F(ReferenceTest, Activations) {
-  const auto at = [&](float x, Activation activation) {
-    Values v = {x};
-    backend->activate(view(v, 1, 1), activation);
-    return v[0];
-  };
-  EXPECT_NEAR(at(1, Activation::kSilu), 0.73105858f, 1e-7);
-  EXPECT_NEAR(at(1, Activation::kGelu), 0.84134475f, 1e-7);
-  EXPECT_NEAR(at(-6, Activation::kGelu), -5.9195e-9f, 1e-12);
-  EXPECT_NEAR(at(1, Activation::kGeluTanh), 0.84119199f, 1e-7);
-  EXPECT_EQ(at(-2, Activation::kRelu), 0);
-  EXPECT_EQ(at(3, Activation::kRelu2), 9);
+  EXPECT_NEAR(activate(1, Activation::kSilu), 0.73105858f, 1e-7);
+  EXPECT_NEAR(activate(1, Activation::kGelu), 0.84134475f, 1e-7);
+  EXPECT_NEAR(activate(-6, Activation::kGelu), -5.9195e-9f, 1e-12);
+  EXPECT_NEAR(activate(1, Activation::kGeluTanh), 0.84119199f, 1e-7);
+  EXPECT_EQ(activate(-2, Activation::kRelu), 0);
+  EXPECT_EQ(activate(3, Activation::kRelu2), 9);
 }
 
 TEST_F(ReferenceTest, RowSums) {

@@ -61,11 +61,6 @@ float activate(float value, Activation activation) {
   return static_cast<float>(exact());
 }
 
-void activate(Matrix x, Activation activation) {
-  for (uint32_t r = 0; r < x.rows; ++r)
-    for (uint32_t i = 0; i < x.columns; ++i) x.row(r)[i] = activate(x.row(r)[i], activation);
-}
-
 void scale(Matrix x, float factor) {
   for (uint32_t r = 0; r < x.rows; ++r)
     for (uint32_t i = 0; i < x.columns; ++i) x.row(r)[i] *= factor;

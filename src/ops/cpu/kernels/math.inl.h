@@ -66,8 +66,8 @@ HEARTH_ALWAYS_INLINE F activation(F x) {
   } else if constexpr (kKind == Activation::kGelu) {  // x / 2 * erfc(-x / sqrt 2)
     const F half = Simd::mul(x, Simd::set1(0.5f)), tail = erfc_positive(Simd::mul(Simd::abs(x), Simd::set1(0.70710678f)));
     return Simd::mul(half, Simd::if_less(x, Simd::zero(), tail, Simd::sub(Simd::set1(2), tail)));
-  } else {
-    const F positive = Simd::max(x, Simd::zero());
+  } else {  // max returns its second argument where one is no number
+    const F positive = Simd::max(Simd::zero(), x);
     return kKind == Activation::kRelu ? positive : Simd::mul(positive, positive);
   }
 }

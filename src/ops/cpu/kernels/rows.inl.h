@@ -93,25 +93,21 @@ void rope(float* head, const float* angles, uint32_t dims, bool interleaved) {
 }
 
 template <Activation kKind>
-HEARTH_ALWAYS_INLINE void activate_as(const float* x, const float* up, float* out, uint32_t n) {
+HEARTH_ALWAYS_INLINE void gated_as(const float* gate, const float* up, float* out, uint32_t n) {
   by_sixteen(n, [&](uint32_t i, unsigned lanes) HEARTH_LAMBDA {
-    F y = activation<kKind>(load(x + i, lanes));
-    if (up) y = Simd::mul(y, load(up + i, lanes));
-    store(out + i, y, lanes);
+    store(out + i, Simd::mul(activation<kKind>(load(gate + i, lanes)), load(up + i, lanes)), lanes);
   });
 }
 
 void gated(const float* gate, const float* up, float* out, uint32_t n, Activation kind) {
   switch (kind) {
-    case Activation::kSilu: return activate_as<Activation::kSilu>(gate, up, out, n);
-    case Activation::kGeluTanh: return activate_as<Activation::kGeluTanh>(gate, up, out, n);
-    case Activation::kGelu: return activate_as<Activation::kGelu>(gate, up, out, n);
-    case Activation::kRelu: return activate_as<Activation::kRelu>(gate, up, out, n);
-    case Activation::kRelu2: return activate_as<Activation::kRelu2>(gate, up, out, n);
+    case Activation::kSilu: return gated_as<Activation::kSilu>(gate, up, out, n);
+    case Activation::kGeluTanh: return gated_as<Activation::kGeluTanh>(gate, up, out, n);
+    case Activation::kGelu: return gated_as<Activation::kGelu>(gate, up, out, n);
+    case Activation::kRelu: return gated_as<Activation::kRelu>(gate, up, out, n);
+    case Activation::kRelu2: return gated_as<Activation::kRelu2>(gate, up, out, n);
   }
 }
-
-void activate(float* x, uint32_t n, Activation kind) { gated(x, nullptr, x, n, kind); }
 
 void add(float* target, const float* x, uint32_t n, float factor) {
   const F f = Simd::set1(factor);

@@ -28,7 +28,6 @@ constinit const KernelTable kAvx2{
     .norm = &avx2::norm,
     .rope = &avx2::rope,
     .gated = &avx2::gated,
-    .activate = &avx2::activate,
     .add = &avx2::add,
     .scale = &avx2::scale,
     .softcap = &avx2::softcap,

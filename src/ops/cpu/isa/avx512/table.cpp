@@ -28,7 +28,6 @@ constinit const KernelTable kAvx512{
     .norm = &avx512::norm,
     .rope = &avx512::rope,
     .gated = &avx512::gated,
-    .activate = &avx512::activate,
     .add = &avx512::add,
     .scale = &avx512::scale,
     .softcap = &avx512::softcap,

@@ -28,7 +28,6 @@ constinit const KernelTable kScalar{
     .norm = &scalar::norm,
     .rope = &scalar::rope,
     .gated = &scalar::gated,
-    .activate = &scalar::activate,
     .add = &scalar::add,
     .scale = &scalar::scale,
     .softcap = &scalar::softcap,
