@@ -1,8 +1,8 @@
 # Files under src/ops/cpu/isa/<set>/ are compiled for that instruction set, always optimized; all else for the baseline.
 # Without the undefined-behaviour sanitizer: in unrolled kernels it takes g++ a quarter of an hour per file.
 set(HEARTH_ISA_FLAGS_scalar "")
-set(HEARTH_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi2)
-set(HEARTH_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c -mbmi2
+set(HEARTH_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(HEARTH_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
     -Wno-uninitialized -Wno-maybe-uninitialized)  # g++ 12 sees them in its own avx512 headers (bug 105593)
 set(HEARTH_ISA_FLAGS_avx512_bf16 ${HEARTH_ISA_FLAGS_avx512} -mavx512bf16)
 set(HEARTH_ISA_FLAGS_avx2_vnni ${HEARTH_ISA_FLAGS_avx2} -mavxvnni)
