@@ -1,10 +1,14 @@
 #include "ops/cpu/machine_rate.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <map>
 #include <span>
+#include <string>
 
 #include "base/cpu_info.h"
 #include "tensor/buffer.h"
@@ -39,17 +43,25 @@ double best_seconds(Call call) {
   return best;
 }
 
-// The last-level cache that one processor reads through; each thread may have one of its own.
+// All last-level caches that this process's processors read through; 0 where the system does not tell.
 size_t last_cache_bytes() {
-  std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index3/size");  // "32768K"
-  size_t kibibytes = 0;
-  return file >> kibibytes ? kibibytes << 10 : size_t{32} << 20;
+  cpu_set_t mask;
+  if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return 0;
+  std::map<std::string, size_t> kibibytes;  // by the processors that share a cache
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &mask)) continue;
+    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cache/index3/";
+    std::ifstream list(folder + "shared_cpu_list"), size(folder + "size");  // "0-7", "32768K"
+    if (std::string sharers; list >> sharers) size >> kibibytes[sharers];
+  }
+  size_t sum = 0;
+  for (const auto& [sharers, size] : kibibytes) sum += size << 10;
+  return sum;
 }
 
 double measure_read(ThreadPool& pool) {
   constexpr size_t kChunk = kReadStreams * kStreamBytes;
-  const size_t bytes = std::clamp<size_t>(4 * last_cache_bytes() * pool.threads(), size_t{256} << 20, size_t{2} << 30);
-  const size_t chunks = bytes / kChunk;
+  const size_t chunks = std::max<size_t>(1, uncached_bytes(4, size_t{256} << 20) / kChunk);
   Buffer memory(chunks * kChunk);
   pool.parallel(chunks, [&](size_t c, unsigned) {  // untouched pages would all be read from one page of zeros
     for (size_t i = 0; i < kChunk; i += 4096) memory.bytes()[c * kChunk + i] = std::byte{1};
@@ -72,6 +84,10 @@ double measure_unit(ThreadPool& pool, const MatrixUnit& unit) {
 }
 
 }  // namespace
+
+size_t uncached_bytes(unsigned times, size_t least) {
+  return std::min<uint64_t>({std::max(times * last_cache_bytes(), least), size_t{2} << 30, available_memory_bytes() / 4});
+}
 
 MachineRate measure_machine(ThreadPool& pool) {
   MachineRate rate{.read_bytes_per_second = measure_read(pool), .units = {}};

@@ -35,6 +35,10 @@ struct MachineRate {
   std::vector<Unit> units;  // those of this machine, fastest first
 };
 
+// Bytes too many for the caches: `times` the last-level caches that this process's processors read through and not less than `least`;
+// but at most 2 GiB and a quarter of the memory that is available.
+size_t uncached_bytes(unsigned times, size_t least);
+
 // Uses all threads of the pool for about a second, and memory many times larger than the caches. The best of several passes:
 // what the machine gives when nobody else takes from it.
 MachineRate measure_machine(ThreadPool& pool);

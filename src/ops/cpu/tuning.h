@@ -10,6 +10,7 @@
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "ops/cpu/choices.h"
+#include "ops/cpu/machine_rate.h"
 
 namespace hearth::ops::cpu {
 
@@ -27,7 +28,7 @@ double time_product(const TuningTrial& trial, const std::function<void()>& produ
 
 struct TuningOptions {
   TuningTimer timer = time_product;
-  size_t weight_bytes = size_t{48} << 20;                  // of one layout's product
+  size_t weight_bytes = uncached_bytes(2, size_t{48} << 20);   // of one layout's product
   std::function<bool(size_t done, size_t total)> layout_done;  // false ends it; may be empty
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/cpu_info.h"
 #include "base/file.h"
 #include "ops/cpu/matmul.h"
 #include "ops/cpu/tests/samples.h"
@@ -125,6 +126,11 @@ TEST(Tuning, KeepsWhatIsNotClearlySlowerAndCanBeEnded) {
   const auto ended = tune(kernels, pool, {.timer = even, .weight_bytes = 1, .layout_done = [](size_t, size_t) { return false; }});
   ASSERT_FALSE(ended.has_value());
   EXPECT_EQ(ended.error().code, ErrorCode::kCancelled);
+}
+
+TEST(Tuning, WeightsAreNoMoreThanMemoryHolds) {
+  EXPECT_GT(uncached_bytes(1, 1), 0u);
+  EXPECT_LE(uncached_bytes(1, SIZE_MAX), std::min(total_memory_bytes() / 4, uint64_t{2} << 30));
 }
 
 class TuningFile : public ::testing::Test {
