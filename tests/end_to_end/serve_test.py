@@ -250,11 +250,27 @@ class Clients(ServeCase):
         self.assertIn('finished_reason="cancelled"', server.ask("/metrics")[2])
 
     def test_a_full_queue_refuses_with_advice(self):
-        server = self.serve(stories(), "--parallel", 1, "--queue", 1)
-        status, headers, answer = server.ask("/v1/completions", {"prompt": "Once", "n": 8})
+        server = self.serve(stories(), "--parallel", 1, "--queue", 1, "--backend", "reference", "--context", 4096)  # slow and long
+        status, _, answer = server.ask("/v1/completions", {"prompt": "Once", "n": 8})
+        self.assertEqual((status, answer["error"]["message"]), (400, "8 continuations are asked for and 1 requests may wait at once: "
+                                                                     "ask for fewer, or raise --queue"))
+        held = [server.connection() for _ in range(2)]  # one answered, one waiting
+        for connection in held:
+            connection.request("POST", "/v1/completions", json.dumps({"prompt": "Once", "max_tokens": 4000, "ignore_eos": True, "stream": True}))
+            connection.getresponse()
+            deadline = time.monotonic() + 30
+            while self.running(server) == 0 and time.monotonic() < deadline:
+                time.sleep(0.01)
+        status, headers, answer = server.ask("/v1/completions", {"prompt": "Once"})
         self.assertEqual((status, answer["error"]["type"], answer["error"]["code"]), (429, "rate_limit_error", "busy"))
+        self.assertTrue(answer["error"]["message"].startswith("1 requests are waiting already: try again in "))
         self.assertGreaterEqual(int(headers["Retry-After"]), 1)
-        self.assertEqual(server.ask("/v1/completions", {"prompt": "Once", "max_tokens": 1})[0], 200)
+        for connection in held:
+            connection.close()
+        deadline = time.monotonic() + 30
+        while (status := server.ask("/v1/completions", {"prompt": "Once", "max_tokens": 1})[0]) == 429 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(status, 200)
 
     def test_hostile_bytes_leave_the_server_well(self):
         server = self.serve(stories())
