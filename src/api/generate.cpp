@@ -136,7 +136,9 @@ void Answer::on_token(uint32_t choice, const service::TokenReport& token) {
   logprobs_ += 1 + token.likeliest.size();
   if (is_stream_ || logprobs_ <= Limits().logprobs) return;
   fail({ErrorCode::kInvalidArgument,
-        fmt::format("the answer has more than {} logprobs; stream it, or ask for fewer tokens, choices or likeliest tokens", Limits().logprobs), "logprobs"});
+        fmt::format("logprobs of this answer are more than {}; stream it, or ask for fewer tokens, choices or likeliest tokens",
+                    Limits().logprobs),
+        "logprobs"});
 }
 
 void Answer::cancel_all() {
@@ -245,7 +247,7 @@ void generate(const Protocol& protocol, Services& services, std::shared_ptr<cons
     const auto call = std::make_shared<Call>(std::move(parsed->second));
     services.library.acquire(parsed->first, [=, &protocol, &services](const Result<service::ModelLease>& model) {
       if (!model) return refuse(model.error());
-      const auto begun = services.server.work(0, [=, &protocol, &services, model = *model] {
+      const auto begun = services.server.work(request->body.size(), [=, &protocol, &services, model = *model] {
         if (writer->is_gone()) return refuse(is_gone);
         const auto started = start(protocol, services, std::move(*call), model, *request, writer, trace, begin);
         if (!started) refuse(started.error());

@@ -28,7 +28,9 @@ static Handler handler_of(const Protocol& protocol, Services& services) {
       writer->send(protocol.answer(*request, services));
     };
   return [&](std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) {
-    services.server.work_briefly([&, request, writer] { writer->send(protocol.answer(*request, services)); });
+    const auto answer = [&, request, writer] { writer->send(protocol.answer(*request, services)); };
+    if (protocol.method == "GET") return services.server.work_briefly(answer);
+    if (const auto begun = services.server.work(request->body.size(), answer); !begun) writer->send(error_response(begun.error()));
   };
 }
 

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +26,7 @@ bool write_all(int descriptor, std::string_view text) {
   return true;
 }
 
-int g_output_error = 0;
+std::atomic<int> g_output_error{0};
 
 log::Level level_of(const CommonOptions& options) {
   if (options.quiet || options.log_level == "quiet") return log::Level::kQuiet;
@@ -59,7 +60,7 @@ void Console::print(std::string_view text) const {
 
 Result<void> output_result() {
   if (g_output_error == 0) return {};
-  return fail(ErrorCode::kCannotCreate, "standard output cannot be written: {}", std::strerror(g_output_error));
+  return fail(ErrorCode::kCannotCreate, "standard output cannot be written: {}", std::strerror(g_output_error.load()));
 }
 
 void Console::print_json(const Json& value) const { print(value.dump(output_is_terminal_ ? 2 : 0) + "\n"); }

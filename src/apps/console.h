@@ -44,7 +44,7 @@ class Console {
   bool json_, quiet_, output_is_terminal_, colours_;
 };
 
-// Whether everything printed so far arrived. Errors: kCannotCreate. The main thread's.
+// Whether everything printed so far arrived. Errors: kCannotCreate. Any thread.
 Result<void> output_result();
 
 // "hearth: <sentence>", or {"error": {...}} with --json, on standard error. Returns the exit code.

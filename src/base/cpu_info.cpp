@@ -108,10 +108,20 @@ std::string cpu_model_name() {
   return "unknown processor";
 }
 
+std::vector<unsigned> allowed_cpus() {
+  std::vector<unsigned> allowed;
+  for (size_t sets = 1; sets <= 64 && allowed.empty(); sets *= 2) {  // a mask smaller than the kernel's is refused
+    std::vector<cpu_set_t> mask(sets);
+    const size_t bytes = sets * sizeof(cpu_set_t);
+    if (::sched_getaffinity(0, bytes, mask.data()) != 0) continue;
+    for (unsigned cpu = 0; cpu < 8 * bytes; ++cpu)
+      if (CPU_ISSET_S(cpu, bytes, mask.data())) allowed.push_back(cpu);
+  }
+  return allowed;
+}
+
 unsigned granted_cpus() {
-  cpu_set_t mask;
-  unsigned granted = 1;
-  if (::sched_getaffinity(0, sizeof mask, &mask) == 0) granted = static_cast<unsigned>(CPU_COUNT(&mask));
+  auto granted = static_cast<unsigned>(allowed_cpus().size());
   if (const auto quota = cgroup_limits().cpus) granted = std::min(granted, static_cast<unsigned>(*quota));
   return std::max(1u, granted);
 }

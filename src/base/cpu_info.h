@@ -2,6 +2,7 @@
 // What this process may use of the machine: instruction sets (as the operating system permits them) and processors.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace hearth {
 
@@ -23,6 +24,9 @@ std::string cpu_feature_names(uint32_t features);  // "avx2 avx512 avx512_vnni"
 enum class CpuMaker : uint8_t { kOther, kAmd, kIntel };
 CpuMaker cpu_maker();
 std::string cpu_model_name();
+
+// The processors of the affinity mask, ascending.
+std::vector<unsigned> allowed_cpus();
 
 // Processors granted: the affinity mask bounded by the cgroup quota, at least 1.
 unsigned granted_cpus();

@@ -161,6 +161,8 @@ static const mode_t kPermitted = [] {  // before there are threads: a mask can o
   return 0666 & ~mask;
 }();
 
+void let_others_read(int descriptor) { ::fchmod(descriptor, kPermitted); }
+
 Result<void> write_file(const std::string& path, std::string_view content, Readers readers) {
   struct stat there {};
   const bool is_there = ::stat(path.c_str(), &there) == 0;
@@ -169,7 +171,7 @@ Result<void> write_file(const std::string& path, std::string_view content, Reade
   std::string part = path + ".XXXXXX" + std::string(kEnding);
   const Descriptor file(::mkostemps(part.data(), static_cast<int>(kEnding.size()), O_CLOEXEC));  // for the owner alone
   if (file.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, reason());
-  if (readers == Readers::kAll) ::fchmod(file.get(), kPermitted);
+  if (readers == Readers::kAll) let_others_read(file.get());
   if (write_all(file.get(), content) && ::fsync(file.get()) == 0 && ::rename(part.c_str(), path.c_str()) == 0) return {};
   const std::string why = reason();
   ::unlink(part.c_str());

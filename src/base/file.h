@@ -57,9 +57,10 @@ std::shared_ptr<ByteSource> static_source(std::string name, std::span<const std:
 Result<std::string> read_text_file(const std::string& path, uint64_t limit = uint64_t{1} << 30);
 
 // Writes through a new neighbouring file and renames, so that readers see the old content or the new, and what lies at the path, be it a
-// link, is replaced and not followed. What people said is their own: kOwner. Errors: kCannotCreate.
-enum class Readers : uint8_t { kAll, kOwner };
+// link to a file, is replaced and not followed; a device or a pipe is written to. What people said is their own: kOwner. Errors: kCannotCreate.
+enum class Readers : uint8_t { kAll, kOwner };  // kAll: as far as the umask lets them
 Result<void> write_file(const std::string& path, std::string_view content, Readers readers = Readers::kAll);
+void let_others_read(int descriptor);  // a file that is its owner's alone, as far as the umask lets them
 
 // The names in a folder, in order. Errors: kIo.
 Result<std::vector<std::string>> names_in(const std::string& folder);

@@ -28,8 +28,8 @@ class ChunkFunction {
 
 class ThreadPool {
  public:
-  // `threads` includes the caller's; at least 1, and fewer (with a warning) where the system refuses some. `trace` records what they do, unless null, and outlives the pool. `at_start`
-  // runs first on each thread of the pool's own, with its number.
+  // `threads` includes the caller's; at least 1, and fewer (with a warning) where the system refuses some. `trace` records what
+  // they do, unless null, and outlives the pool. `at_start` runs first on each thread of the pool's own, with its number.
   explicit ThreadPool(unsigned threads, Trace* trace = nullptr, const std::function<void(unsigned worker)>& at_start = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

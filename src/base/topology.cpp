@@ -7,18 +7,11 @@
 #include <filesystem>
 #include <numeric>
 
+#include "base/cpu_info.h"
+
 namespace hearth {
 
 namespace {
-
-std::vector<unsigned> allowed_processors() {
-  cpu_set_t mask;
-  std::vector<unsigned> allowed;
-  if (::sched_getaffinity(0, sizeof mask, &mask) == 0)
-    for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &mask)) allowed.push_back(cpu);
-  return allowed;
-}
 
 // hwloc takes tens of milliseconds to look at a machine: most have one node, which a folder tells at once.
 bool has_several_nodes() {
@@ -41,7 +34,7 @@ Topology nodes_of(hwloc_topology_t machine, Keep keep) {
 }  // namespace
 
 Topology machine_topology() {
-  const std::vector<unsigned> allowed = allowed_processors();
+  const std::vector<unsigned> allowed = allowed_cpus();
   Topology topology;
   hwloc_topology_t machine;
   if (has_several_nodes() && hwloc_topology_init(&machine) == 0) {
@@ -88,11 +81,11 @@ uint32_t Placement::node_of(size_t i, size_t count) const {
 }
 
 void bind_to_node(const Topology& topology, uint32_t node) {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  for (const unsigned cpu : topology.nodes[node])
-    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &mask);
-  ::sched_setaffinity(0, sizeof mask, &mask);
+  const std::vector<unsigned>& cpus = topology.nodes[node];
+  std::vector<cpu_set_t> mask(std::ranges::max(cpus) / CPU_SETSIZE + 1);
+  const size_t bytes = mask.size() * sizeof(cpu_set_t);
+  for (const unsigned cpu : cpus) CPU_SET_S(cpu, bytes, mask.data());
+  ::sched_setaffinity(0, bytes, mask.data());
 }
 
 }  // namespace hearth

@@ -112,13 +112,21 @@ void DiskTier::store_state(Sequence& sequence) {
   if (!has_states_ || pages == 0 || pages > disk.keys.size()) return;
   const std::span<const std::byte> state = parts_.slots.slot(sequence.slot());
   if (has_pages_ && disk.bytes + state.size() > most_bytes_) return;
-  disk.bytes += state.size();
-  if (!disk_.offer({disk.keys[pages - 1], EntryKind::kState}, page_tokens(sequence, pages - 1), {&state, 1})) disk_.drop(1);
+  if (disk_.offer({disk.keys[pages - 1], EntryKind::kState}, page_tokens(sequence, pages - 1), {&state, 1})) disk.bytes += state.size();
+  else disk_.drop(1);
+}
+
+void DiskTier::follow(const Sequence& leader, Sequence& follower) {
+  follower.disk.keys = leader.disk.keys;
+  follower.disk.stored = leader.disk.stored;
+  follower.disk.bytes = leader.disk.bytes;
 }
 
 void DiskTier::leave(const Sequence& sequence) {
   const size_t published = std::min<size_t>(sequence.pages.published, sequence.disk.keys.size());
-  if (has_pages_ && published > sequence.disk.stored) disk_.drop(published - sequence.disk.stored);
+  const uint32_t stored = sequence.disk.stored;
+  if (has_pages_ && published > stored) disk_.drop(published - stored);
+  if (has_pages_ && stored > 0) disk_.touch(std::span(sequence.disk.keys).first(stored));
 }
 
 }  // namespace hearth::engine

@@ -36,6 +36,7 @@ class DiskTier {
 
   void store_pages(Sequence& sequence);                   // those published and not yet on disk, while the writer keeps up
   void store_state(Sequence& sequence);                   // the slot's, at the end of its published pages
+  void follow(const Sequence& leader, Sequence& follower);  // who starts with a leader's prompt has stored what it has
   void leave(const Sequence& sequence);                   // it ends: what is not stored by now never will be
 
   PersistentStats stats() const { return disk_.stats(); } // any thread

@@ -383,6 +383,7 @@ std::vector<Sequence*> LocalEngine::start_forks(Sequence& leader) {
     const double now = clock_();
     if (!scheduler_.fork(leader, *follower, now)) break;
     slot_memory_.copy(leader.slot(), follower->slot());
+    if (disk_) disk_->follow(leader, *follower);
     meter_.started(now, scheduler_.waiting() > 0);
     follower->report_prompt();
     follower->sink().on_prompt_progress(follower->past(), follower->prompt_tokens());

@@ -35,6 +35,7 @@ void Meter::token(bool is_first, double seconds) {
 }
 
 void Meter::publish() {
+  others_wait_ = others_wait_ && counters_.waiting > 0;  // until the next start, somebody must have waited all the time
   const std::lock_guard lock(mutex_);
   published_ = counters_;
   published_interval_ = start_interval_;

@@ -27,7 +27,7 @@ class Meter {
   const std::shared_ptr<EngineObserver> observer_;  // or null
   EngineStats counters_;
   double last_start_ = 0, start_interval_ = 0;      // seconds; the interval is a moving mean of those in which somebody waited
-  bool others_wait_ = false;                        // since the last start
+  bool others_wait_ = false;                        // all the time since the last start
 
   mutable std::mutex mutex_;  // guards what follows
   EngineStats published_;

@@ -99,11 +99,8 @@ std::vector<std::string> ModelLibrary::paths_in_folder() const {
 void ModelLibrary::take_in(std::span<const std::string> paths) {
   for (const std::string& path : paths) {
     const bool is_known = std::ranges::any_of(entries_, [&](const auto& entry) { return entry->path == path; });
-    if (is_known || refused_.contains(path)) continue;
-    const auto added = add(path);
-    if (added) continue;
-    log::warn("{} is not served: {}", path, added.error().text());
-    refused_.insert(path);
+    if (is_known) continue;
+    if (const auto added = add(path); !added && refused_.insert(path).second) log::warn("{} is not served: {}", path, added.error().text());
   }
 }
 
@@ -164,7 +161,7 @@ Result<GenerationOptions> ModelLibrary::defaults(const std::string& name) {
     const std::lock_guard lock(mutex_);
     entry = find(name);
     HEARTH_CHECK(entry != nullptr, "an unresolved name");
-    if (entry->defaults) return *entry->defaults;
+    if (entry->defaults && entry->served != nullptr) return *entry->defaults;
   }
   HEARTH_TRY_VOID(files_of(*entry));
   const std::lock_guard lock(mutex_);

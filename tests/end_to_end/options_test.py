@@ -43,6 +43,8 @@ class Mistakes(Case):
     def test_switches_take_no_word(self):
         self.refused("run", "m", "--stats", "off", code=2,
                      sentence="--stats takes no word after it: write --stats=off, or -- before a word that is meant by itself")
+        self.refused("run", "m", "--no-stats", "off", code=2,
+                     sentence="--no-stats takes no word after it: write --stats=off, or -- before a word that is meant by itself")
         for given in (["--stats=off"], ["--no-stats"], ["--stats", "--", "off"]):
             self.hearth("run", *given[:1], "m", *given[1:], code=66)
 

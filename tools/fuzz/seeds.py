@@ -77,7 +77,8 @@ VOCABULARIES = [
     {"type": "BPE", "vocab": {"<unk>": 0, "a": 1, "b": 2, "ab": 3, "\u0120a": 4, "<0x61>": 5}, "merges": ["a b"], "unk_token": "<unk>",
      "byte_fallback": True, "ignore_merges": True, "end_of_word_suffix": "</w>"},
     {"type": "Unigram", "vocab": [["<unk>", 0], ["a", -1], ["\u2581a", -2.5], ["ab", -3]], "unk_id": 0, "byte_fallback": False},
-    {"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 1, "##b": 2}, "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9},
+    {"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 1, "##b": 2}, "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+     "max_input_chars_per_word": 9},
     {"type": "WordLevel", "vocab": {"a": 0, "<unk>": 1}, "unk_token": "<unk>"},
 ]
 STEPS = {
@@ -87,14 +88,17 @@ STEPS = {
         {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
         {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(struct.pack("<III", 8, 0, 0) + b"a\0").decode()}, {"type": "ByteLevel"}],
     "pre_tokenizer": [
-        {"type": "ByteLevel", "add_prefix_space": True, "use_regex": True}, {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": True},
+        {"type": "ByteLevel", "add_prefix_space": True, "use_regex": True},
+        {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": True},
         {"type": "Split", "pattern": {"Regex": "\\p{L}+|\\p{N}{1,3}| ?[^\\s]+|\\s+(?!\\S)"}, "behavior": "Isolated", "invert": False},
-        {"type": "Split", "pattern": {"String": "a"}, "behavior": "MergedWithPrevious", "invert": True}, {"type": "Whitespace"}, {"type": "WhitespaceSplit"},
-        {"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "Contiguous"}, {"type": "BertPreTokenizer"},
+        {"type": "Split", "pattern": {"String": "a"}, "behavior": "MergedWithPrevious", "invert": True},
+        {"type": "Whitespace"}, {"type": "WhitespaceSplit"}, {"type": "Digits", "individual_digits": True},
+        {"type": "Punctuation", "behavior": "Contiguous"}, {"type": "BertPreTokenizer"},
         {"type": "UnicodeScripts"}, {"type": "CharDelimiterSplit", "delimiter": "-"}],
     "decoder": [
-        {"type": "ByteLevel"}, {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}, {"type": "WordPiece", "prefix": "##", "cleanup": True},
-        {"type": "BPEDecoder", "suffix": "</w>"}, {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+        {"type": "ByteLevel"}, {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"},
+        {"type": "WordPiece", "prefix": "##", "cleanup": True}, {"type": "BPEDecoder", "suffix": "</w>"},
+        {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
         {"type": "Strip", "content": " ", "start": 1, "stop": 0}],
     "post_processor": [
         {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
@@ -126,7 +130,8 @@ def vocabulary_seeds():
         yield from (json.dumps({"model": VOCABULARIES[i % 4], section: step}).encode() for i, step in enumerate(steps))
         yield json.dumps({"model": VOCABULARIES[0], section: {"type": "Sequence", many: steps[:3]}}).encode()
     added = {"content": "<s>", "special": True, "lstrip": True, "rstrip": True, "single_word": True, "normalized": False}
-    yield json.dumps({"model": VOCABULARIES[0], "added_tokens": [{"id": 6, **added}, {"id": 7, **added, "content": "Hello", "special": False}]}).encode()
+    both = [{"id": 6, **added}, {"id": 7, **added, "content": "Hello", "special": False}]
+    yield json.dumps({"model": VOCABULARIES[0], "added_tokens": both}).encode()
     yield b"".join(base64.b64encode(bytes([b])) + b" %d\n" % b for b in range(97, 123)) + base64.b64encode(b"ll") + b" 123\n"
     pieces = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("\u2581", -1.0, 1), ("a", -2.0, 1), ("\u2581a", -1.5, 1), ("<0x0A>", 0.0, 6)]
     yield from (sentencepiece(kind, pieces) for kind in (1, 2))

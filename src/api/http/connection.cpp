@@ -220,8 +220,9 @@ awaitable<void> Connection::refuse(Error error) {
   Exchange exchange(request, limits_.unread_bytes, [] {});
   exchange.send(error_response(error));
   options_.answered(exchange.status());
-  log::event(log::Level::kInfo, "request", Json::object({{"id", request->id}, {"method", request->method}, {"path", request->path}, {"status", exchange.status()},
-                                                         {"refused", error.text()}}));
+  log::event(log::Level::kInfo, "request",
+             Json::object({{"id", request->id}, {"method", request->method}, {"path", request->path}, {"status", exchange.status()},
+                           {"refused", error.text()}}));
   const std::string bytes = exchange.take().bytes;
   co_await write(bytes);
 }

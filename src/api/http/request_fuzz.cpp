@@ -14,13 +14,14 @@ using namespace hearth::api;
 // As a connection reads: what a parser leaves is offered again with more behind it. Nothing follows an error.
 std::vector<Request> read_all(std::string_view bytes, size_t piece) {
   std::vector<Request> out;
-  RequestParser parser(/*header_bytes=*/1 << 20, /*body_bytes=*/1024);  // Beast counts a header to its bound as it is cut
+  RequestParser parser(/*header_bytes=*/1 << 20, /*body_bytes=*/1 << 20);  // Beast counts a header to its bound as it is cut
   std::string waiting;
   while (true) {
     const auto taken = parser.feed(waiting);
     if (!taken) return out;
     HEARTH_CHECK(*taken <= waiting.size(), "a parser takes no more than it is offered");
     waiting.erase(0, *taken);
+    if (parser.has_header() && !parser.is_done() && !parser.limit_body(/*bytes=*/1024)) return out;
     if (parser.is_done()) {
       auto request = parser.take();
       if (!request) return out;

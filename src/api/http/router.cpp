@@ -46,10 +46,9 @@ Result<void> Router::admit(const Request& request) const {
 
 std::optional<size_t> Router::admits(const Request& head) const {
   if (!access_.check_place(head) || !admit(head)) return {};
-  const bool wants_body = std::ranges::any_of(routes_, [&](const Route& route) {
-    return matches(route, head.path) && route.method == "POST" && takes(route, head.method);
-  });
-  return wants_body ? Limits().body_bytes : Limits().small_body_bytes;
+  const auto is_meant = [&](const Route& route) { return matches(route, head.path) && takes(route, head.method); };
+  if (std::ranges::none_of(routes_, is_meant)) return {};
+  return head.method == "POST" ? Limits().body_bytes : Limits().small_body_bytes;
 }
 
 void Router::handle(std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) const {

@@ -24,7 +24,7 @@ class Router {
  public:
   Router(const AccessOptions& access, std::vector<Route> routes) : access_(access), routes_(std::move(routes)) {}
 
-  // How many bytes the body of a request may have that comes from where it may, with a key that its path wants; nothing for others.
+  // How many bytes the body of a request may have that handle() lets through to a route; nothing for others.
   std::optional<size_t> admits(const Request& head) const;
   void handle(std::shared_ptr<const Request> request, std::shared_ptr<ResponseWriter> writer) const;
   std::span<const Route> routes() const { return routes_; }

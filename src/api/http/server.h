@@ -40,7 +40,7 @@ class Server {
   // Serves until SIGTERM, SIGINT or stop(), and then until what runs has ended or drain_time is over; a second signal cuts, and once
   // this has returned signals do again what they do by default.
   // `draining` is called when it begins. Every request is answered exactly once, whatever the handler does with its writer. `admits` is
-  // asked, on the server's thread, before a body is waited for that has not come with its header: who is refused sends none.
+  // asked, on the server's thread, before a body is read: who is refused sends none.
   virtual void run(Handler handler, Admission admits, std::function<void()> draining) = 0;
   virtual void stop() = 0;                             // from any thread
 

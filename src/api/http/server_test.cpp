@@ -229,15 +229,15 @@ TEST_F(Serving, BoundsWhatWaitsForAWorker) {
   options_.limits.work_bytes = 300 << 10;
   options_.workers = 1;
   echo();
-  Event holds, first;
-  EXPECT_TRUE(server_->work(0, [&] { first.set(), holds.wait(); }));
-  EXPECT_TRUE(first.wait());
+  const auto holds = std::make_shared<Event>(), first = std::make_shared<Event>();
+  EXPECT_TRUE(server_->work(0, [=] { first->set(), holds->wait(); }));
+  EXPECT_TRUE(first->wait());
   EXPECT_TRUE(server_->work(200 << 10, [] {}));
   EXPECT_TRUE(server_->work(1, [] {}));
   const auto refused = server_->work(64 << 10, [] {});
+  holds->set();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kBusy);
-  holds.set();
 }
 
 TEST_F(Serving, BoundsConnections) {

@@ -78,6 +78,7 @@ class EvalLogits final : public Command {
     if (call.console.json())
       call.console.print_json(Json::object({{"file", out_}, {"tokens", ids.size()}, {"vocabulary", vocab}}));
     else call.console.status(fmt::format("{}: logits ({}, {})\n", out_, ids.size(), vocab));
+    loaded->finish_keeping();
     return {};
   }
 

@@ -48,7 +48,8 @@ class CommandLine {
     if (option->takes_value()) return assign_next(*option, flag);
     const std::string_view next = next_ + 1 < arguments_.size() ? std::string_view(arguments_[next_ + 1]) : "";
     if (next == "on" || next == "off" || next == "true" || next == "false")
-      return fail(ErrorCode::kUsage, "{} takes no word after it: write {}={}, or -- before a word that is meant by itself", flag, flag, next);
+      return fail(ErrorCode::kUsage, "{} takes no word after it: write --{}={}, or -- before a word that is meant by itself", flag, option->name,
+                  next);
     return list_.assign(*option, flag, negated ? "off" : "on", Source::kFlag);
   }
 

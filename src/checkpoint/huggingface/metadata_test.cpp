@@ -154,7 +154,8 @@ TEST(HuggingfaceMetadata, NoneIsSaidWhereTheArchitectureHasADefault) {
   EXPECT_EQ(*capless.number("gemma2.attn_logit_softcapping"), 0);
   EXPECT_EQ(*capless.number("gemma2.final_logit_softcapping"), 0);
   EXPECT_EQ(*capless.integer("gemma2.attention.sliding_window"), 4096);
-  for (const char* full : {R"("layer_types": ["full_attention", "full_attention"]})", R"("sliding_window": null})", R"("use_sliding_window": false})"})
+  for (const char* full : {R"("layer_types": ["full_attention", "full_attention"]})", R"("sliding_window": null})",
+                           R"("use_sliding_window": false})"})
     EXPECT_EQ(*meta_of(start + full).integer("gemma2.attention.sliding_window"), 0) << full;
 }
 

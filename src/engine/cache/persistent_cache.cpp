@@ -80,23 +80,24 @@ void PersistentCache::write_jobs() {
   for (;;) {
     changed_.wait(lock, [&] { return is_stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
-    const Job job = std::move(jobs_.front());
-    jobs_.pop_front();
+    const Job& job = jobs_.front();  // in the queue until it is done
     lock.unlock();
     const auto written = write(job);
     lock.lock();
-    if (job.file.empty()) continue;
-    queued_bytes_ -= job.file.size();
-    queued_.erase(job.name.text());
-    written ? ++stats_.writes : ++stats_.dropped;
-    if (!written && !std::exchange(has_warned_, true)) log::warn("prefixes are not kept on disk: {}", written.error().text());
+    if (!job.file.empty()) {
+      queued_bytes_ -= job.file.size();
+      queued_.erase(job.name.text());
+      written ? ++stats_.writes : ++stats_.dropped;
+      if (!written && !std::exchange(has_warned_, true)) log::warn("prefixes are not kept on disk: {}", written.error().text());
+    }
+    jobs_.pop_front();
     changed_.notify_all();
   }
 }
 
 void PersistentCache::finish_writes() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return queued_.empty(); });
+  changed_.wait(lock, [&] { return jobs_.empty(); });
 }
 
 void PersistentCache::ask(Query query) {

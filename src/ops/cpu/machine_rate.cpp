@@ -1,7 +1,5 @@
 #include "ops/cpu/machine_rate.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -45,11 +43,8 @@ double best_seconds(Call call) {
 
 // All last-level caches that this process's processors read through; 0 where the system does not tell.
 size_t last_cache_bytes() {
-  cpu_set_t mask;
-  if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return 0;
   std::map<std::string, size_t> kibibytes;  // by the processors that share a cache
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &mask)) continue;
+  for (const unsigned cpu : allowed_cpus()) {
     const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cache/index3/";
     std::ifstream list(folder + "shared_cpu_list"), size(folder + "size");  // "0-7", "32768K"
     if (std::string sharers; list >> sharers) size >> kibibytes[sharers];

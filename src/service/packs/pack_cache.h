@@ -3,8 +3,9 @@
 // of packing again. Opt-in: it costs the disk a second model and saves a 0.6B model some 0.1 s of a
 // cached start (docs/performance.md); processes that run the same model share the mapped memory.
 //
-// A file appears whole or not at all (temporary name, fsync, rename). A program that ends without wait() keeps nothing. What is torn, flipped or foreign is removed with one
-// line and packed again: headers are checked when a file is opened, pieces before their first use, by whoever asked.
+// A file appears whole or not at all (temporary name, fsync, rename). A program that ends without wait() keeps nothing.
+// What is torn, flipped or foreign is removed with one line and packed again: headers are checked when a file is opened,
+// pieces before their first use, by whoever asked.
 // A disk that is full or read-only costs one line and nothing else.
 #include <stop_token>
 #include <string>

@@ -43,6 +43,18 @@ Header header_of(const PackFile& file) {
   return header;
 }
 
+// A new file beside `path`, locked; -1 and errno where there can be none. Before it is locked, others may take it for one of the dead.
+int create_part(const std::string& path, std::string& part) {
+  while (true) {
+    part = path + ".XXXXXX" + std::string(kPartEnding);
+    const int out = ::mkostemps(part.data(), static_cast<int>(kPartEnding.size()), O_CLOEXEC);
+    if (out < 0) return out;
+    struct stat facts {};
+    if (::flock(out, LOCK_EX) != 0 || ::fstat(out, &facts) != 0 || facts.st_nlink > 0) return out;
+    ::close(out);
+  }
+}
+
 bool write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -92,11 +104,10 @@ Result<void> write_pack_file(const std::string& path, const PackFile& unhashed, 
   std::memcpy(head.data(), &header, sizeof header);
   std::memcpy(head.data() + sizeof header, image.piece_hashes.data(), header.pieces * sizeof(uint64_t));
 
-  std::string part = path + ".XXXXXX" + std::string(kPartEnding);
-  const Descriptor out(::mkostemps(part.data(), static_cast<int>(kPartEnding.size()), O_CLOEXEC));
+  std::string part;
+  const Descriptor out(create_part(path, part));
   if (out.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, std::strerror(errno));
-  ::flock(out.get(), LOCK_EX);
-  ::fchmod(out.get(), 0644);
+  let_others_read(out.get());
   bool written = write_all(out.get(), head);
   for (size_t i = 0; written && i < header.pieces && !stop.stop_requested(); ++i) written = write_all(out.get(), image.piece(i));
   const bool is_whole = written && !stop.stop_requested();

@@ -24,7 +24,7 @@ class JinjaTemplate final : public ChatTemplate {
  public:
   JinjaTemplate(std::string source, jinja::Template parsed) : source_(std::move(source)), template_(std::move(parsed)) {
     find_content_form();
-    form_.knows_developers = has(source_, "developer");
+    form_.knows_developers = has(source_, "'developer'") || has(source_, "\"developer\"");
     if (has(source_, "tool_calls")) find_call_form();
   }
 

@@ -261,7 +261,7 @@ TEST(ChatForms, AreWhatATemplateWants) {
   EXPECT_EQ(by_parts->render(input)->text, "user:one|;");
   input.messages[0].role = "developer";
   EXPECT_EQ(by_string->render(input)->text, "system:one;");
-  EXPECT_EQ(parsed("{{ messages[0].role }}{# or developer #}")->render(input)->text, "developer");
+  EXPECT_EQ(parsed("{{ messages[0].role if messages[0].role == 'developer' }}")->render(input)->text, "developer");
   input.messages[0].role = "user";
   input.messages[0].content.push_back({ContentPart::Kind::kText, "two"});
   EXPECT_EQ(by_string->render(input)->text, "user:onetwo;");

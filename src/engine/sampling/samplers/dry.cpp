@@ -18,7 +18,8 @@ class Dry final : public Sampler {
   Dry(const SamplingOptions& o, uint32_t vocab)
       : multiplier_(o.dry_multiplier), base_(o.dry_base), allowed_length_(o.dry_allowed_length), last_n_(o.dry_penalty_last_n),
         starts_breaker_(vocab), is_breaker_(vocab) {
-    for (const int32_t token : o.dry_breaker_tokens) is_breaker_[static_cast<size_t>(token)] = true;
+    for (const int32_t token : o.dry_breaker_tokens)  // of the tokenizer, which may know more than the model
+      if (static_cast<uint32_t>(token) < vocab) is_breaker_[static_cast<size_t>(token)] = true;
     for (const auto& breaker : o.dry_breakers) {
       if (breaker.size() == 1) is_breaker_[static_cast<size_t>(breaker[0])] = true;
       else breakers_.emplace(breaker[0], breaker), starts_breaker_[static_cast<size_t>(breaker[0])] = true;
@@ -96,7 +97,6 @@ Result<void> check(const SamplingOptions& o, uint32_t vocab) {
   HEARTH_TRY_VOID(check_range("dry_base", o.dry_base, 1, 1000));
   HEARTH_TRY_VOID(check_range("dry_penalty_last_n", o.dry_penalty_last_n, -1, INT32_MAX));
   HEARTH_TRY_VOID(check_range("dry_breakers (their number)", static_cast<double>(o.dry_breakers.size()), 0, kMostBreakers));
-  for (const int32_t token : o.dry_breaker_tokens) HEARTH_TRY_VOID(check_range("dry_breaker_tokens (a token)", token, 0, vocab - 1.0));
   for (const auto& breaker : o.dry_breakers) {
     HEARTH_TRY_VOID(check_range("dry_breakers (tokens in one)", static_cast<double>(breaker.size()), 1, kLongestBreaker));
     for (const int32_t token : breaker) HEARTH_TRY_VOID(check_range("dry_breakers (a token)", token, 0, vocab - 1.0));

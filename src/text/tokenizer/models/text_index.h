@@ -12,14 +12,11 @@
 namespace hearth::text {
 
 // Drawn once per process, so that no file can choose texts that meet in one slot.
-inline uint64_t hash_seed() {
-  static const uint64_t seed = random_seed();
-  return seed;
-}
+inline const uint64_t kHashSeed = random_seed();
 
 // Both halves of a product with a factor that nobody knows: every bit of `word` reaches every bit of the result.
 inline uint64_t mix(uint64_t word) {
-  const auto product = static_cast<unsigned __int128>(word) * (hash_seed() | 1);
+  const auto product = static_cast<unsigned __int128>(word) * (kHashSeed | 1);
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
@@ -30,7 +27,7 @@ inline uint64_t hash_text(std::string_view text) {
     std::memcpy(&word, text.data() + at, n);
     return word;
   };
-  uint64_t h = hash_seed() + text.size() * 0x9E3779B97F4A7C15;
+  uint64_t h = kHashSeed + text.size() * 0x9E3779B97F4A7C15;
   size_t at = 0;
   for (; text.size() - at >= 8; at += 8) h = mix(std::rotl(h, 29) ^ load(at, 8));
   const size_t rest = text.size() - at;

@@ -33,6 +33,12 @@ Result<std::shared_ptr<const PrecompiledMap>> PrecompiledMap::parse(std::string_
   map->replacements_ = bytes.substr(4 + trie_bytes);
   if (map->replacements_.empty() || map->replacements_.back() != '\0')
     return fail(ErrorCode::kBadFile, "the replacements of precompiled_charsmap do not end with a zero byte");
+  constexpr size_t kLongest = 256;  // bytes: some thirty are the most that Unicode's own mappings need
+  for (size_t at = 0, end = 0; at < map->replacements_.size(); at = end + 1) {
+    end = map->replacements_.find('\0', at);
+    if (end - at > kLongest)
+      return fail(ErrorCode::kBadFile, "a replacement of precompiled_charsmap has {} bytes, at most {} are allowed", end - at, kLongest);
+  }
   if (!utf8::is_valid(map->replacements_))
     return fail(ErrorCode::kBadFile, "the replacements of precompiled_charsmap are no UTF-8");
   return map;

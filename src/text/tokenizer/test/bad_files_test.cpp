@@ -109,6 +109,18 @@ TEST(BadGguf, a_character_map_gives_whole_characters) {
   EXPECT_NE(loaded.error().text().find("no UTF-8"), std::string::npos) << loaded.error().text();
 }
 
+TEST(BadGguf, a_character_map_replaces_little_by_little) {
+  Metadata meta = small_vocabulary();
+  meta.set("tokenizer.ggml.model", std::string("t5"));
+  std::vector<int64_t> map = {4, 0, 0, 0, 0, 0, 0, 0};
+  map.resize(map.size() + 257, 'a');
+  map.push_back(0);
+  meta.set("tokenizer.ggml.precompiled_charsmap", std::move(map));
+  const auto loaded = load_gguf_tokenizer(meta);
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().text().find("a replacement of precompiled_charsmap has 257 bytes"), std::string::npos) << loaded.error().text();
+}
+
 // As llama.cpp has it too: such a token in a template must be found, and one in a user's text must not.
 TEST(OddGguf, end_markers_are_control_tokens) {
   for (const int64_t type : {1, 4}) {

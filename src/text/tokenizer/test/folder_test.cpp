@@ -54,7 +54,8 @@ TEST_F(TokenizerFolder, small_files_complete_tokenizer_json) {
 // As transformers has it: what any of the files calls special steers the model, and users cannot write it.
 TEST_F(TokenizerFolder, special_tokens_of_the_small_files_are_control_tokens) {
   write("tokenizer.json", R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"<stop>":3,"!":4},"merges":[]},
-    "added_tokens":[{"id":2,"content":"<|im_end|>","special":false},{"id":5,"content":"<|turn|>","special":false},{"id":6,"content":"<tool>","special":false}]})");
+    "added_tokens":[{"id":2,"content":"<|im_end|>","special":false},{"id":5,"content":"<|turn|>","special":false},
+                    {"id":6,"content":"<tool>","special":false}]})");
   write("tokenizer_config.json", R"({"eos_token":"<stop>","pad_token":"!","added_tokens_decoder":{
     "5":{"content":"<|turn|>","special":true},"6":{"content":"<old>","special":true},"7":{"content":"<|more|>","special":true}}})");
   write("added_tokens.json", R"({"<tool>":6})");
