@@ -108,6 +108,8 @@ std::string mapped(std::string_view text, Append&& append) {
 }  // namespace
 
 size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
+  constexpr size_t kShort = 16;  // bytes that may be compared at every place
+  if (wanted.size() <= kShort) return text.find(wanted, from);
   // Two-way search. std::string_view::find compares the whole of `wanted` at every place where its first byte stands.
   const void* const found = ::memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
   return found == nullptr ? text.npos : static_cast<size_t>(static_cast<const char*>(found) - text.data());
