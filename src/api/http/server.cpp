@@ -156,7 +156,6 @@ Result<void> AsioServer::work(size_t bytes, std::function<void()> task) {
   const std::lock_guard lock(working_);
   if (has_ended_) return fail(ErrorCode::kUnavailable, "the server is shutting down");
   if (waiting_bytes_ + counted > options_.limits.work_bytes) return fail(ErrorCode::kBusy, "too many requests wait to be read; try again");
-  waiting_bytes_ += counted;
   asio::post(workers_, [this, counted, task = std::move(task)] {
     {
       const std::lock_guard lock(working_);
@@ -164,6 +163,7 @@ Result<void> AsioServer::work(size_t bytes, std::function<void()> task) {
     }
     run_task(task);
   });
+  waiting_bytes_ += counted;  // the task waits for the lock
   return {};
 }
 
