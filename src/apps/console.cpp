@@ -9,22 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/file.h"
 #include "base/log.h"
 
 namespace hearth::apps {
 
 namespace {
-
-// Whether all was written; errno tells why not.
-bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(descriptor, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  return true;
-}
 
 std::atomic<int> g_output_error{0};
 

@@ -138,13 +138,12 @@ Result<std::string> read_text_file(const std::string& path, uint64_t limit) {
   return out;
 }
 
-// Whether all was written; errno tells why not.
-static bool write_all(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(descriptor, content.data(), content.size());
+bool write_all(int descriptor, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    content.remove_prefix(static_cast<size_t>(n));
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
   }
   return true;
 }

@@ -60,6 +60,8 @@ Result<std::string> read_text_file(const std::string& path, uint64_t limit = uin
 // link to a file, is replaced and not followed; a device or a pipe is written to. What people said is their own: kOwner. Errors: kCannotCreate.
 enum class Readers : uint8_t { kAll, kOwner };  // kAll: as far as the umask lets them
 Result<void> write_file(const std::string& path, std::string_view content, Readers readers = Readers::kAll);
+bool write_all(int descriptor, std::span<const std::byte> bytes);  // whether all was written; errno tells why not
+inline bool write_all(int descriptor, std::string_view text) { return write_all(descriptor, std::as_bytes(std::span(text))); }
 void let_others_read(int descriptor);  // a file that is its owner's alone, as far as the umask lets them
 
 // The names in a folder, in order. Errors: kIo.

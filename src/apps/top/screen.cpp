@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "base/file.h"
 
 namespace hearth::apps {
 
@@ -20,13 +21,8 @@ static_assert(std::atomic<bool>::is_always_lock_free, "the flags are set in sign
 
 void on_signal(int number) { (number == SIGWINCH ? g_resized : g_quits).store(true, std::memory_order_relaxed); }
 
-void write_out(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return g_quits.store(true);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
+void write_out(std::string_view text) {
+  if (!write_all(STDOUT_FILENO, text)) g_quits.store(true);
 }
 
 winsize terminal_size() {

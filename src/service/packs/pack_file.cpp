@@ -55,16 +55,6 @@ int create_part(const std::string& path, std::string& part) {
   }
 }
 
-bool write_all(int fd, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
-  return true;
-}
-
 }  // namespace
 
 uint64_t pack_file_bytes(uint64_t image_bytes) {
@@ -108,7 +98,7 @@ Result<void> write_pack_file(const std::string& path, const PackFile& unhashed, 
   const Descriptor out(create_part(path, part));
   if (out.get() < 0) return fail(ErrorCode::kCannotCreate, "{}: cannot be created: {}", path, std::strerror(errno));
   let_others_read(out.get());
-  bool written = write_all(out.get(), head);
+  bool written = write_all(out.get(), std::span<const std::byte>(head));
   for (size_t i = 0; written && i < header.pieces && !stop.stop_requested(); ++i) written = write_all(out.get(), image.piece(i));
   const bool is_whole = written && !stop.stop_requested();
   if (is_whole && ::fsync(out.get()) == 0 && ::rename(part.c_str(), path.c_str()) == 0) return {};
