@@ -21,7 +21,7 @@ Failure bad(const char* at, const char* begin, std::string_view why) {
 }
 
 // Walks simdjson's on-demand document into our own tree. On-demand leaves numbers as text until asked, so integers too
-// large for 64 bits (Hugging Face writes 1e30 as an integer) become doubles instead of errors.
+// large for 64 bits (Hugging Face writes 1e30 as an integer) keep their digits instead of being errors.
 class TreeBuilder {
  public:
   explicit TreeBuilder(size_t most_values) : values_left(most_values) {}
@@ -106,10 +106,11 @@ class TreeBuilder {
       out = Json(integer);
       return sj::SUCCESS;
     }
-    const double number = std::strtod(std::string(token).c_str(), nullptr);
+    std::string digits(token);
     double consumed = 0;  // tells simdjson that this value was read; large integers fail here, and the token stands
     [[maybe_unused]] auto ignored = value.get_double().get(consumed);
-    out = Json(number);
+    if (token.find_first_of(".eE") == token.npos) out = Json(Json::BigInteger{std::move(digits)});
+    else out = Json(std::strtod(digits.c_str(), nullptr));
     return sj::SUCCESS;
   }
 
@@ -171,18 +172,6 @@ void write_string(std::string_view raw, std::string& out) {
   out += '"';
 }
 
-void write_number(double v, std::string& out) {
-  if (!std::isfinite(v)) {
-    out += "null";
-    return;
-  }
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, v).ptr;
-  const std::string_view text(digits, end);
-  out += text;
-  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
-}
-
 void newline(int indent, size_t depth, std::string& out) {
   if (indent == 0) return;
   out += '\n';
@@ -196,8 +185,10 @@ void write(const Json& v, int indent, size_t depth, std::string& out) {
     out += v.as_bool() ? "true" : "false";
   } else if (v.is_integer()) {
     out += std::to_string(v.as_integer());
+  } else if (v.is_big_integer()) {
+    out += v.as_digits();
   } else if (v.is_number()) {
-    write_number(v.as_number(), out);
+    out += std::isfinite(v.as_number()) ? float_text(v.as_number()) : "null";
   } else if (v.is_string()) {
     write_string(v.as_string(), out);
   } else if (v.is_array()) {
@@ -255,8 +246,8 @@ Result<Json> Json::parse(std::string_view text, size_t most_values) {
 }
 
 std::string_view Json::type_name() const {
-  static constexpr std::string_view kNames[] = {"null",     "a boolean", "an integer", "a number",
-                                                "a string", "an array",  "an object"};
+  static constexpr std::string_view kNames[] = {"null",     "a boolean", "an integer", "an integer beyond 64 signed bits",
+                                                "a number", "a string",  "an array",   "an object"};
   return kNames[value_.index()];
 }
 
@@ -270,7 +261,12 @@ int64_t Json::as_integer() const {
 }
 double Json::as_number() const {
   HEARTH_CHECK(is_number(), "JSON value is no number");
+  if (is_big_integer()) return std::strtod(as_digits().c_str(), nullptr);
   return is_integer() ? static_cast<double>(std::get<int64_t>(value_)) : std::get<double>(value_);
+}
+const std::string& Json::as_digits() const {
+  HEARTH_CHECK(is_big_integer(), "JSON value is no big integer");
+  return std::get<BigInteger>(value_).digits;
 }
 const std::string& Json::as_string() const {
   HEARTH_CHECK(is_string(), "JSON value is no string");
@@ -354,6 +350,20 @@ std::string Json::dump(int indent) const {
   std::string out;
   write(*this, indent, 0, out);
   return out;
+}
+
+std::string float_text(double number) {
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific).ptr;
+  const std::string_view scientific(buffer, end);
+  const size_t e = scientific.find('e');
+  int exponent = 0;
+  std::from_chars(scientific.data() + e + (scientific[e + 1] == '+' ? 2 : 1), end, exponent);
+  if (exponent < -4 || exponent >= 16) return std::string(scientific);
+  const auto fixed_end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed).ptr;
+  std::string fixed(buffer, fixed_end);
+  if (fixed.find('.') == std::string::npos) fixed += ".0";
+  return fixed;
 }
 
 }  // namespace hearth

@@ -1,6 +1,6 @@
 #pragma once
 // JSON values, parsed strictly (UTF-8, bounded depth, no duplicate keys) and kept in file order.
-// Integers that fit 64 signed bits stay exact; every other number is a double.
+// Integers stay exact: as 64 signed bits where they fit, else as their digits. Every other number is a double.
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -19,6 +19,12 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;  // file order; find() is linear, iterate large objects
 
+  // An integer that 64 signed bits do not hold, digit for digit: "-" or nothing, then no leading zeros.
+  struct BigInteger {
+    std::string digits;
+    bool operator==(const BigInteger&) const = default;
+  };
+
   static constexpr size_t kMaxDepth = 128;
 
   Json() = default;
@@ -29,6 +35,7 @@ class Json {
   Json(int64_t v) : value_(v) {}
   Json(size_t v) : value_(static_cast<int64_t>(v)) {}
   Json(double v) : value_(v) {}
+  Json(BigInteger v) : value_(std::move(v)) {}
   Json(const char* v) : value_(std::string(v)) {}
   Json(std::string_view v) : value_(std::string(v)) {}
   Json(std::string v) : value_(std::move(v)) {}
@@ -43,8 +50,9 @@ class Json {
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }
-  bool is_integer() const { return std::holds_alternative<int64_t>(value_); }
-  bool is_number() const { return is_integer() || std::holds_alternative<double>(value_); }
+  bool is_integer() const { return std::holds_alternative<int64_t>(value_); }  // of 64 bits
+  bool is_big_integer() const { return std::holds_alternative<BigInteger>(value_); }
+  bool is_number() const { return is_integer() || is_big_integer() || std::holds_alternative<double>(value_); }
   bool is_string() const { return std::holds_alternative<std::string>(value_); }
   bool is_array() const { return std::holds_alternative<Array>(value_); }
   bool is_object() const { return std::holds_alternative<Object>(value_); }
@@ -54,6 +62,7 @@ class Json {
   bool as_bool() const;
   int64_t as_integer() const;
   double as_number() const;  // integers convert
+  const std::string& as_digits() const;  // of a big integer
   const std::string& as_string() const;
   const Array& as_array() const;
   const Object& as_object() const;
@@ -80,13 +89,16 @@ class Json {
   Json& set(std::string_view key, Json value);
   void push(Json value);  // appends; this must be an array (or null, which becomes one)
 
-  // Compact when indent is 0. Invalid UTF-8 becomes U+FFFD; non-finite numbers become null.
+  // Compact when indent is 0. Invalid UTF-8 becomes U+FFFD; non-finite numbers become null; the others are written as Python does.
   std::string dump(int indent = 0) const;
 
   bool operator==(const Json&) const = default;
 
  private:
-  std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> value_;
+  std::variant<std::monostate, bool, int64_t, BigInteger, double, std::string, Array, Object> value_;
 };
+
+// The shortest decimal that reads back as this finite number, as Python writes it: 0.1, 100000.0, 1e+16.
+std::string float_text(double number);
 
 }  // namespace hearth

@@ -42,7 +42,29 @@ TEST(Json, NamesTheMissingKey) {
 TEST(Json, WritesWhatItReads) {
   for (const char* text : {"1.0", "1e+300", "-0.5", "[]", "{}", "\"\\u0001\"", "[1,[2,{\"a\":null}]]", "3"})
     EXPECT_EQ(Json::parse(text)->dump(), text);
+  for (const char* text : {"9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809",
+                           "18446744073709551615", "123456789012345678901234567890"})
+    EXPECT_EQ(Json::parse(text)->dump(), text);
   EXPECT_EQ(Json("a\xff").dump(), "\"a\uFFFD\"");
+}
+
+// As json.dumps(json.loads(text)) of Python has them.
+TEST(Json, WritesNumbersAsPythonDoes) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"1.0", "1.0"},       {"1e5", "100000.0"},  {"1E5", "100000.0"}, {"0.1", "0.1"},     {"-0", "0"},        {"-0.0", "-0.0"},
+      {"1e15", "1000000000000000.0"}, {"1e16", "1e+16"}, {"0.0001", "0.0001"}, {"0.00001", "1e-05"}, {"12345678.90", "12345678.9"},
+      {"1e-400", "0.0"},    {"5e-324", "5e-324"}, {"9007199254740993.0", "9007199254740992.0"}};
+  for (const auto& [given, written] : kCases) EXPECT_EQ(Json::parse(given)->dump(), written) << given;
+}
+
+TEST(Json, BigIntegersAreNumbersButNoIntegersOf64Bits) {
+  const Json json = *Json::parse(R"({"n": 18446744073709551616})");
+  EXPECT_EQ(json.find("n")->as_digits(), "18446744073709551616");
+  EXPECT_EQ(json.number_or("n", 0), 0x1p64);
+  EXPECT_EQ(json.integer_or("n", 5), 5);
+  EXPECT_EQ(json.integer("n").error().message, "'n' is an integer beyond 64 signed bits; it must be an integer");
+  EXPECT_EQ(json, *Json::parse(R"({"n":18446744073709551616})"));
+  EXPECT_NE(json, *Json::parse(R"({"n":18446744073709551617})"));
 }
 
 // The public suite: y_ files must parse, n_ files must not.

@@ -110,6 +110,13 @@ class Render(Case):
         piped = self.hearth("render", template, "--json", stdin=json.dumps(self.CONVERSATION))
         self.assertEqual(json.loads(piped.stdout), {"text": "[user] héllo\n>"})
 
+    def test_numbers_come_out_as_python_has_them(self):
+        template = self.write("t.jinja", "{{ t | tojson }} {{ t.a }}")
+        context = '{"t": {"a": 123456789012345678901234567890, "b": -9223372036854775809, "c": [1.0, 1e5, 0.1, -0, 1e16, 12E-6]}}'
+        self.assertEqual(self.hearth("render", template, stdin=context).stdout,
+                         '{"a": 123456789012345678901234567890, "b": -9223372036854775809, "c": [1.0, 100000.0, 0.1, 0, 1e+16, 1.2e-05]} '
+                         "123456789012345678901234567890")
+
     def test_mistakes(self):
         template = self.write("t.jinja", "line\n{% if %}")
         run = self.hearth("render", template, stdin="{}", code=65)

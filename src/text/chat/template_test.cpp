@@ -293,6 +293,22 @@ TEST(ChatForms, ArgumentsAndContentBesideCallsTakeTheFormATemplateReads) {
             "f{\"a\": 1}");
 }
 
+// Identifiers of other systems are often longer than 64 bits.
+TEST(ChatForms, NumbersOfToolsAndCallsStayAsGiven) {
+  const Json given = *Json::parse(R"({"id": 123456789012345678901234567890, "low": -9223372036854775809, "x": [1.0, 0.1, 7]})");
+  const std::string_view expected = R"({"id": 123456789012345678901234567890, "low": -9223372036854775809, "x": [1.0, 0.1, 7]})";
+  Message call = Message::of("assistant", "");
+  call.tool_calls.push_back({"c1", "f", given});
+  TemplateInput input;
+  input.messages = {Message::of("user", "q"), call};
+  input.tools.push_back({"f", "", given});
+  const std::string head = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}";
+  const auto as_objects = parsed(head + "{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}{{ tools[0].function.parameters | tojson }}");
+  EXPECT_EQ(as_objects->render(input)->text, fmt::format("f{}{}", expected, expected));
+  const auto as_text = parsed(head + "{{ '' + c.function.arguments }}{% endfor %}{% endfor %}");
+  EXPECT_EQ(as_text->render(input)->text, fmt::format("f{}", expected));
+}
+
 TEST(ChatForms, SwitchesAndExtrasReachTheTemplate) {
   TemplateInput input;
   input.messages = {Message::of("user", "q")};

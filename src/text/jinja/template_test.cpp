@@ -53,6 +53,38 @@ TEST(JinjaExpressions, EqualJinja2) {
   testing::count_cases("template expressions", cases.size());
 }
 
+TEST(JinjaNumbers, IntegersBeyond64BitsAreExactAndNotCalculatedWith) {
+  const Variables variables = variables_of(*Json::parse(
+      R"({"big": 123456789012345678901234567890, "next": 123456789012345678901234567891, "low": -9223372036854775809, "f": 1.5, "e": 1e5,
+          "whole": 18446744073709551616, "huge": 1E400})"));
+  const std::pair<std::string_view, std::string_view> kCases[] = {
+      {"{{ big }} {{ low }} {{ [big] }}", "123456789012345678901234567890 -9223372036854775809 [123456789012345678901234567890]"},
+      {"{{ {'n': [big, low], 'f': f, 'e': e, 'i': huge} | tojson }}",
+       R"({"n": [123456789012345678901234567890, -9223372036854775809], "f": 1.5, "e": 100000.0, "i": Infinity})"},
+      {"{{ {big: 1} | tojson }}", R"({"123456789012345678901234567890": 1})"},
+      {"{{ big is number }} {{ big is integer }} {{ big is float }} {{ big is iterable }} {{ big is string }}", "True True False False False"},
+      {"{{ big == big }} {{ big == next }} {{ big < next }} {{ next < big }} {{ low < 0 }} {{ low < big }} {{ big > 3 }}",
+       "True False True False True True True"},
+      {"{{ big > f }} {{ low < f }} {{ whole == 2.0 ** 64 }} {{ whole < 2.0 ** 65 }} {{ big < huge }} {{ low < -huge }}",
+       "True True True True True False"},
+      {"{{ [big, 3, low, next] | sort }}",
+       "[-9223372036854775809, 3, 123456789012345678901234567890, 123456789012345678901234567891]"},
+      {"{{ {big: 'a', next: 'b'}[next] }} {{ 'yes' if big }} {{ big | int }} {{ big | string }} {{ big | round }} {{ +big }} {{ big | abs }}",
+       "b yes 123456789012345678901234567890 123456789012345678901234567890 123456789012345678901234567890 123456789012345678901234567890 "
+       "123456789012345678901234567890"},
+      {"{{ whole | float }} {{ '%s' % low }} {{ '{}'.format(low) }} {{ '%.1f' % whole }}",
+       "1.8446744073709552e+19 -9223372036854775809 -9223372036854775809 18446744073709551616.0"},
+  };
+  for (const auto& [source, expected] : kCases) {
+    const auto text = run(source, variables);
+    ASSERT_TRUE(text.has_value()) << source << "\n" << text.error().text();
+    EXPECT_EQ(*text, expected) << source;
+  }
+  for (const char* source : {"{{ big + 1 }}", "{{ 1.5 * big }}", "{{ -big }}", "{{ low | abs }}", "{{ big | round(-3) }}", "{{ '%d' % big }}",
+                             "{{ '{:,}'.format(big) }}", "{{ big is even }}", "{{ [big, 1] | sum }}", "{{ 'a' * big }}", "{{ [1][big:] }}"})
+    EXPECT_FALSE(run(source, variables).has_value()) << source;
+}
+
 TEST(JinjaErrors, NameTheLineAndTheCause) {
   const std::pair<std::string_view, std::string_view> kCases[] = {
       {"a\nb{% if x %}\n", "chat template line 2: expected '{% endif %}', got the end of the template"},

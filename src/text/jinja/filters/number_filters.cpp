@@ -75,7 +75,8 @@ Result<Value> to_integer(Interpreter&, const Value& subject, const Bound& argume
   const Value fallback = arguments.value_or(0, Value(int64_t{0}));
   HEARTH_TRY(base, arguments.integer_or(1, 10));
   if (subject.is_undefined()) return refuse(subject.undefined_reason());
-  if (subject.is_integral()) return Value(subject.integer());
+  if (subject.is_int()) return subject;
+  if (subject.is_bool()) return Value(subject.integer());
   std::optional<double> number;
   if (subject.is_float()) {
     if (std::isinf(subject.number()))
@@ -105,8 +106,7 @@ Result<Value> absolute(Interpreter&, const Value& subject, const Bound&) {
   if (subject.is_undefined()) return refuse(subject.undefined_reason());
   if (!subject.is_number()) return refuse("'abs' wants a number, not a value of type {}", subject.type_name());
   if (subject.is_float()) return Value(std::abs(subject.number()));
-  if (subject.integer() < 0) return unary(UnaryOp::kNegate, subject);
-  return Value(subject.integer());
+  return unary(subject.number() < 0 ? UnaryOp::kNegate : UnaryOp::kPlus, subject);
 }
 
 // Python's round(): half to even in decimal, exactly, which correctly rounded printing gives.
@@ -138,9 +138,9 @@ Result<Value> round(Interpreter& run, const Value& subject, const Bound& argumen
   if (how != "common" && how != "ceil" && how != "floor") return refuse("'round' knows common, ceil and floor");
   if (subject.is_undefined()) return refuse(subject.undefined_reason());
   if (!subject.is_number()) return refuse("'round' wants a number, not a value of type {}", subject.type_name());
-  if (how == "common")
-    return subject.is_float() ? Result<Value>(Value(rounded(subject.number(), precision)))
-                              : rounded_integer(subject.integer(), precision);
+  if (how == "common" && subject.is_float()) return Value(rounded(subject.number(), precision));
+  if (how == "common" && subject.is_integral()) return rounded_integer(subject.integer(), precision);
+  if (how == "common") return precision >= 0 ? Result<Value>(subject) : refuse("a number does not fit 64 bits");
   HEARTH_TRY(unit, binary(run, BinaryOp::kPower, Value(int64_t{10}), Value(precision)));
   const double scaled = subject.number() * unit.number(),
                whole = how == "ceil" ? std::ceil(scaled) : std::floor(scaled);

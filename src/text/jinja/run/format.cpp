@@ -121,7 +121,7 @@ class PercentFormatter {
     if (zero && !left) spec.fill = "0", spec.align = '=';
     if (std::string_view("diuxXoc").find(type) != std::string_view::npos) {
       if (value.is_float() && type != 'd' && type != 'i' && type != 'u') return refuse("'%{}' wants an integer", type);
-      if (value.is_float() && !(std::abs(value.number()) < 0x1p63)) return refuse("a number does not fit 64 bits");
+      if (!value.is_integral() && !(std::abs(value.number()) < 0x1p63)) return refuse("a number does not fit 64 bits");
       spec.type = type == 'i' || type == 'u' ? 'd' : type;
       const auto integer = value.is_float() ? static_cast<int64_t>(value.number()) : value.integer();
       spec.precision.reset();
@@ -280,6 +280,7 @@ Result<Traced> format_value(Interpreter& run, const Value& value, std::string_vi
   if (value.is_string()) return format_text(run, value.text(), spec);
   if (value.is_integral()) return format_integer(run, value.integer(), spec);
   if (value.is_float()) return format_float(run, value.number(), spec);
+  if (value.is_big_int()) return refuse("a number does not fit 64 bits");
   return refuse("a value of type {} takes no format spec", value.type_name());
 }
 

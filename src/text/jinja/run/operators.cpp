@@ -228,13 +228,17 @@ Result<Value> unary(UnaryOp op, const Value& operand) {
   if (operand.is_undefined()) return refuse(operand.undefined_reason());
   if (!operand.is_number()) return refuse("a value of type {} has no sign", operand.type_name());
   if (operand.is_float()) return Value(op == UnaryOp::kNegate ? -operand.number() : operand.number());
-  if (op == UnaryOp::kPlus) return Value(operand.integer());
+  if (op == UnaryOp::kPlus) return operand.is_bool() ? Value(operand.integer()) : operand;
+  if (operand.is_big_int()) return overflow();
   return integer_operation(BinaryOp::kSubtract, 0, operand.integer());
 }
 
 Result<Value> binary(Interpreter& run, BinaryOp op, const Value& left, const Value& right) {
   if (left.is_integral() && right.is_integral()) return integer_operation(op, left.integer(), right.integer());
-  if (left.is_number() && right.is_number()) return float_operation(op, left.number(), right.number());
+  if (left.is_number() && right.is_number()) {
+    if (left.is_big_int() || right.is_big_int()) return overflow();
+    return float_operation(op, left.number(), right.number());
+  }
   if (op == BinaryOp::kAdd) {
     if (left.is_string() && right.is_string()) return join_strings(run, left, right);
     if ((left.is_list() && right.is_list()) || (left.is_tuple() && right.is_tuple()))

@@ -1,7 +1,6 @@
 #include "text/jinja/value/print.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/utf8.h"
@@ -39,7 +38,7 @@ void append_repr(const Value& value, Traced& out) {
   if (value.is_undefined()) out.append("Undefined");
   else if (value.is_none()) out.append("None");
   else if (value.is_bool()) out.append(value.boolean() ? "True" : "False");
-  else if (value.is_int()) out.append(std::to_string(value.integer()));
+  else if (value.is_int()) out.append(value.digits());
   else if (value.is_float()) out.append(float_repr(value.number()));
   else if (value.is_list()) append_items("[", value.items(), "]", out);
   else if (value.is_tuple()) append_items("(", value.items(), value.items().size() == 1 ? ",)" : ")", out);
@@ -62,7 +61,7 @@ class JsonWriter {
   Result<void> write(const Value& value, size_t depth) {
     if (value.is_none()) out_.append("null");
     else if (value.is_bool()) out_.append(value.boolean() ? "true" : "false");
-    else if (value.is_int()) out_.append(std::to_string(value.integer()));
+    else if (value.is_int()) out_.append(value.digits());
     else if (value.is_float()) out_.append(number(value.number()));
     else if (value.is_string()) out_.append(value.text().changed_to(quoted(value.bytes())));
     else if (value.is_list() || value.is_tuple()) return list(value.items(), depth);
@@ -124,7 +123,7 @@ class JsonWriter {
     if (key.is_string()) out_.append(key.text().changed_to(quoted(key.bytes())));
     else if (key.is_none()) out_.append("\"null\"");
     else if (key.is_bool()) out_.append(key.boolean() ? "\"true\"" : "\"false\"");
-    else if (key.is_int()) out_.append(fmt::format("\"{}\"", key.integer()));
+    else if (key.is_int()) out_.append("\"" + key.digits() + "\"");
     else if (key.is_float()) out_.append("\"" + number(key.number()) + "\"");
     else return refuse("keys of JSON objects cannot be of type {}", key.type_name());
     return {};
@@ -160,17 +159,7 @@ class JsonWriter {
 std::string float_repr(double number) {
   if (std::isnan(number)) return "nan";
   if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific).ptr;
-  const std::string_view scientific(buffer, end);
-  const size_t e = scientific.find('e');
-  int exponent = 0;
-  std::from_chars(scientific.data() + e + (scientific[e + 1] == '+' ? 2 : 1), end, exponent);
-  if (exponent < -4 || exponent >= 16) return std::string(scientific);
-  const auto fixed_end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed).ptr;
-  std::string fixed(buffer, fixed_end);
-  if (fixed.find('.') == std::string::npos) fixed += ".0";
-  return fixed;
+  return float_text(number);
 }
 
 Traced string_repr(const Traced& text) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include "text/jinja/value/characters.h"
@@ -26,26 +27,37 @@ int order(const T& a, const T& b) {
   return a < b ? -1 : b < a ? 1 : 0;
 }
 
-// Exact: a double is compared with an integer without rounding the integer.
+bool is_nan(const Value& v) { return v.is_float() && std::isnan(v.number()); }
+
+// Exact: a double, not NaN, is compared with an integer without rounding the integer.
 int compare_mixed(double a, int64_t b) {
-  if (std::isnan(a) || a >= 0x1p63) return 1;
+  if (a >= 0x1p63) return 1;
   if (a < -0x1p63) return -1;
   const double whole = std::floor(a);
   const int by_whole = order(static_cast<int64_t>(whole), b);
   return by_whole != 0 ? by_whole : order(whole, a);
 }
 
+// Numbers of which one is a big integer and none is NaN: against it, a float's fraction does not count.
+int compare_big(const Value& a, const Value& b) {
+  if (a.is_float() && std::isinf(a.number())) return a.number() > 0 ? 1 : -1;
+  if (b.is_float() && std::isinf(b.number())) return b.number() > 0 ? -1 : 1;
+  const auto digits = [](const Value& v) { return v.is_float() ? fmt::format("{:.0f}", v.number()) : v.digits(); };
+  const std::string left = digits(a), right = digits(b);
+  const bool negative = left.starts_with('-');
+  if (negative != right.starts_with('-')) return negative ? -1 : 1;
+  const int magnitude = left.size() != right.size() ? order(left.size(), right.size()) : order(left, right);
+  return negative ? -magnitude : magnitude;
+}
+
 int compare_numbers(const Value& a, const Value& b) {
-  if (a.is_float() && b.is_float()) {
-    if (std::isnan(a.number()) || std::isnan(b.number())) return order(std::isnan(a.number()), std::isnan(b.number()));
-    return order(a.number(), b.number());
-  }
+  if (is_nan(a) || is_nan(b)) return order(is_nan(a), is_nan(b));
+  if (a.is_big_int() || b.is_big_int()) return compare_big(a, b);
+  if (a.is_float() && b.is_float()) return order(a.number(), b.number());
   if (a.is_float()) return compare_mixed(a.number(), b.integer());
   if (b.is_float()) return -compare_mixed(b.number(), a.integer());
   return order(a.integer(), b.integer());
 }
-
-bool is_nan(const Value& v) { return v.is_float() && std::isnan(v.number()); }
 
 // Where a hashable value stands among the others in compare_keys.
 int rank(const Value& v) {
@@ -151,6 +163,7 @@ Value Value::from_json(const Json& json, bool input) {
   const auto string = [&](const std::string& s) { return Value(input ? Traced::input(s) : Traced::literal(s)); };
   if (json.is_bool()) return Value(json.as_bool());
   if (json.is_integer()) return Value(json.as_integer());
+  if (json.is_big_integer()) return Value(Variant(BigInteger{std::make_shared<const std::string>(json.as_digits())}));
   if (json.is_number()) return Value(json.as_number());
   if (json.is_string()) return string(json.as_string());
   if (json.is_array()) {
@@ -166,6 +179,11 @@ Value Value::from_json(const Json& json, bool input) {
   return none();
 }
 
+double Value::number() const {
+  if (is_float()) return std::get<double>(v_);
+  return is_big_int() ? std::strtod(digits().c_str(), nullptr) : static_cast<double>(integer());
+}
+
 const std::vector<Value>& Value::items() const {
   return is_list() ? std::get<List>(v_).body->items : std::get<Tuple>(v_).body->items;
 }
@@ -178,15 +196,14 @@ std::string Value::undefined_reason() const {
 std::string_view Value::type_name() const {
   if (is_object()) return object().type_name();
   if (is_markup()) return "Markup";
-  constexpr std::string_view kNames[] = {"Undefined", "NoneType", "bool",  "int", "float",
-                                         "str",       "list",     "tuple", "dict"};
+  constexpr std::string_view kNames[] = {"Undefined", "NoneType", "bool", "int",   "int",
+                                         "float",     "str",      "list", "tuple", "dict"};
   return kNames[v_.index()];
 }
 
 bool Value::is_truthy() const {
   if (is_undefined() || is_none()) return false;
-  if (is_float()) return number() != 0;
-  if (is_integral()) return integer() != 0;
+  if (is_number()) return number() != 0;
   if (is_object()) return object().is_truthy();
   if (is_string()) return !bytes().empty();
   return *length() != 0;
@@ -200,6 +217,7 @@ bool Value::is_hashable() const {
 
 Extent Value::extent() const {
   if (is_string()) return {0, 1 + bytes().size() / 16};
+  if (is_big_int()) return {0, 1 + std::get<BigInteger>(v_).digits->size() / 16};
   if (is_list()) return std::get<List>(v_).body->extent;
   if (is_tuple()) return std::get<Tuple>(v_).body->extent;
   if (is_dict()) return dict().extent();

@@ -110,10 +110,14 @@ struct List {
 struct Tuple {
   std::shared_ptr<const ListBody> body;
 };
+// An integer that 64 bits do not hold: it is printed and compared exactly, and calculations with it are refused.
+struct BigInteger {
+  std::shared_ptr<const std::string> digits;
+};
 
 class Value {
  public:
-  using Variant = std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const StringBody>, List, Tuple,
+  using Variant = std::variant<Undefined, None, bool, int64_t, BigInteger, double, std::shared_ptr<const StringBody>, List, Tuple,
                                std::shared_ptr<const DictBody>, std::shared_ptr<Object>>;
 
   Value() = default;  // undefined
@@ -134,10 +138,11 @@ class Value {
   bool is_undefined() const { return holds<Undefined>(); }
   bool is_none() const { return holds<None>(); }
   bool is_bool() const { return holds<bool>(); }
-  bool is_int() const { return holds<int64_t>(); }  // not a bool
+  bool is_int() const { return holds<int64_t>() || is_big_int(); }  // not a bool
+  bool is_big_int() const { return holds<BigInteger>(); }
   bool is_float() const { return holds<double>(); }
   bool is_number() const { return is_bool() || is_int() || is_float(); }
-  bool is_integral() const { return is_bool() || is_int(); }
+  bool is_integral() const { return is_bool() || holds<int64_t>(); }  // integer() has it
   bool is_string() const { return holds<std::shared_ptr<const StringBody>>(); }
   bool is_markup() const { return is_string() && string_body().markup; }
   bool is_list() const { return holds<List>(); }
@@ -155,9 +160,10 @@ class Value {
   const std::shared_ptr<Object>& object_ref() const { return std::get<std::shared_ptr<Object>>(v_); }
   int64_t integer() const {
     return is_bool() ? int64_t{std::get<bool>(v_)} : std::get<int64_t>(v_);
-  }  // of an int or bool
+  }  // of an int that is not big, or a bool
+  std::string digits() const { return is_big_int() ? *std::get<BigInteger>(v_).digits : std::to_string(integer()); }  // of an int
   bool boolean() const { return std::get<bool>(v_); }
-  double number() const { return is_float() ? std::get<double>(v_) : static_cast<double>(integer()); }
+  double number() const;
   std::string undefined_reason() const;
 
   template <class T>
