@@ -21,17 +21,16 @@ Result<Json> read_json(const std::string& path) {
 }
 
 // A token is its text, or an object with "content".
-std::optional<std::string> token_text(const Json& file, std::string_view key) {
-  const Json* token = file.find(key);
-  if (token == nullptr) return {};
-  if (token->is_string()) return token->as_string();
-  if (const Json* content = token->find("content"); content != nullptr && content->is_string())
+std::optional<std::string> token_text(const Json& token) {
+  if (token.is_string()) return token.as_string();
+  if (const Json* content = token.find("content"); content != nullptr && content->is_string())
     return content->as_string();
   return {};
 }
 
 void take_text(const Json& file, std::string_view key, std::optional<std::string>& out) {
-  if (auto text = token_text(file, key)) out = std::move(text);
+  if (const Json* token = file.find(key))
+    if (auto text = token_text(*token)) out = std::move(text);
 }
 
 void take_bool(const Json& file, std::string_view key, std::optional<bool>& out) {
@@ -93,6 +92,16 @@ void take_end_ids(const Json& file, std::vector<int64_t>& out) {
     if (id.is_integer()) out.push_back(id.as_integer());
 }
 
+// A list of tokens, or an object that gives each a name: {"image_token": "<image>"}.
+void take_additional(const Json& file, std::string_view key, std::vector<std::string>& out) {
+  const auto take = [&](const Json& token) {
+    if (auto text = token_text(token)) out.push_back(std::move(*text));
+  };
+  const Json* tokens = file.find(key);
+  if (tokens != nullptr && tokens->is_array()) std::ranges::for_each(tokens->as_array(), take);
+  if (tokens != nullptr && tokens->is_object()) std::ranges::for_each(tokens->as_object(), take, &Json::Member::second);
+}
+
 void take_special_texts(const Json& file, FolderConfig& out) {
   take_text(file, "bos_token", out.bos);
   take_text(file, "eos_token", out.eos);
@@ -100,14 +109,30 @@ void take_special_texts(const Json& file, FolderConfig& out) {
   take_text(file, "unk_token", out.unk);
   take_text(file, "cls_token", out.cls);
   take_text(file, "sep_token", out.sep);
+  take_additional(file, "additional_special_tokens", out.additional);
+  take_additional(file, "extra_special_tokens", out.additional);
 }
 
 // A token of one character is left out: some files name "!" for padding.
 void collect_special(FolderConfig& out) {
   for (const AddedToken& token : out.added)
     if (token.control) out.special.insert(token.text);
+  const auto name = [&](const std::string& text) {
+    if (!text.empty() && text.size() > char_length(text.front())) out.special.insert(text);
+  };
   for (const auto* named : {&out.bos, &out.eos, &out.pad, &out.unk, &out.cls, &out.sep})
-    if (*named && !(*named)->empty() && (*named)->size() > char_length((*named)->front())) out.special.insert(**named);
+    if (*named) name(**named);
+  std::ranges::for_each(out.additional, name);
+}
+
+// transformers would give such a token an id behind the vocabulary, where the model has no row for it.
+void tell_of_absent(const FolderConfig& config, const Vocabulary& known, const std::unordered_set<std::string>& held) {
+  std::set<std::string> absent;
+  for (const std::string& text : config.additional)
+    if (!known.find(text) && !held.contains(text)) absent.insert(text);
+  if (absent.empty()) return;
+  log::warn("special tokens that the vocabulary lacks are read as any other text: '{}'{}", *absent.begin(),
+            absent.size() == 1 ? "" : fmt::format(" and {} more", absent.size() - 1));
 }
 
 // Tells the BOS at the front apart from other tokens of a template.
@@ -177,6 +202,7 @@ Result<void> place_added_tokens(std::vector<AddedToken>& added, const FolderConf
     if ((is_added || config.special.contains(text)) && held.emplace(text).second)
       added.push_back({.id = id, .text = std::string(text)});
   }
+  tell_of_absent(config, known, held);
   for (AddedToken& token : added) {
     token.control = token.control || config.steers(token.text);
     const auto id = known.find(token.text);

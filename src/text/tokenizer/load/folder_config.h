@@ -14,6 +14,7 @@ namespace hearth::text {
 struct FolderConfig {
   std::string tokenizer_class;  // "LlamaTokenizer", without "Fast"; may be empty
   std::optional<std::string> bos, eos, pad, unk, cls, sep;
+  std::vector<std::string> additional;  // the texts of further special tokens, in any order
   std::optional<bool> adds_bos, adds_eos;
   std::vector<AddedToken> added;  // with the ids they claim
   std::set<std::string, std::less<>> special;  // the texts of tokens that a flag or a name above makes special

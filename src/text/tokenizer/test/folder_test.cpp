@@ -72,6 +72,49 @@ TEST_F(TokenizerFolder, special_tokens_of_the_small_files_are_control_tokens) {
   EXPECT_FALSE(t->find("<old>"));  // another token has its id
 }
 
+TEST_F(TokenizerFolder, additional_special_tokens_are_control_tokens) {
+  write("tokenizer.json", R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"<one>":2,"<two>":3,"<three>":4,"<four>":5,"!":6,"<plain>":7},
+    "merges":[]},"added_tokens":[{"id":8,"content":"<five>","special":false}]})");
+  const auto expect_control = [&](const auto&... texts) {
+    const auto t = load_tokenizer_folder(folder_.path()).value();
+    for (const std::string text : {texts...}) {
+      const TokenId id = t->find(text).value();
+      EXPECT_EQ(t->kind(id), TokenKind::kControl) << text;
+      EXPECT_EQ(t->encode("a" + text + "b", {.parse_special = true}), (std::vector<TokenId>{0, id, 1})) << text;
+      EXPECT_EQ(std::ranges::count(t->encode("a" + text + "b"), id), 0) << text;
+      EXPECT_EQ(t->decode(std::vector<TokenId>{0, id, 1}), "ab") << text;
+    }
+    EXPECT_EQ(t->kind(*t->find("<plain>")), TokenKind::kNormal);
+    EXPECT_EQ(t->encode("a!"), (std::vector<TokenId>{0, 6}));
+    EXPECT_FALSE(t->find("<absent>"));
+    EXPECT_EQ(t->size(), 9u);
+  };
+  // Lists of texts and of objects, in either file; a token of one character is not special, nor does a name make a token.
+  write("special_tokens_map.json", R"({"additional_special_tokens":[{"content":"<one>","lstrip":false},"<absent>"]})");
+  write("tokenizer_config.json", R"({"additional_special_tokens":["<two>","!",{"content":"<five>"},7,null]})");
+  expect_control("<one>", "<two>", "<five>");
+  // The newer name: a list, or an object.
+  write("special_tokens_map.json", R"({"extra_special_tokens":["<three>"]})");
+  write("tokenizer_config.json", R"({"extra_special_tokens":{"image_token":"<four>","audio_token":{"content":"<five>"},"none":null}})");
+  expect_control("<three>", "<four>", "<five>");
+  write("tokenizer_config.json", R"({"additional_special_tokens":null,"extra_special_tokens":"<four>"})");
+  expect_control("<three>");
+}
+
+TEST_F(TokenizerFolder, an_absent_special_token_is_told_of) {
+  write("tokenizer.json", kSmallJson);
+  const auto told = [&](std::string_view config) {
+    write("tokenizer_config.json", config);
+    ::testing::internal::CaptureStderr();
+    EXPECT_TRUE(load_tokenizer_folder(folder_.path()));
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(told(R"({"additional_special_tokens":["<s>","ab"]})"), "");
+  const std::string sentence = "warning: special tokens that the vocabulary lacks are read as any other text: '<x>'";
+  EXPECT_EQ(told(R"({"additional_special_tokens":["<x>"]})"), sentence + "\n");
+  EXPECT_EQ(told(R"({"extra_special_tokens":["<z>","<x>","<y>"]})"), sentence + " and 2 more\n");
+}
+
 TEST_F(TokenizerFolder, a_malformed_small_file_is_named) {
   write("tokenizer.json", kSmallJson);
   write("generation_config.json", "{");
