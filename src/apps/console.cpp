@@ -1,6 +1,8 @@
 #include "apps/console.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -15,6 +17,8 @@
 namespace hearth::apps {
 
 namespace {
+
+constexpr int kPatienceSeconds = 5;
 
 std::atomic<int> g_output_error{0};
 
@@ -124,6 +128,20 @@ Result<std::string> read_standard_input() {
     if (n == 0) return out;
     out.append(chunk, static_cast<size_t>(n));
   }
+}
+
+Result<std::string> read_piped_input(const Console& console) {
+  struct stat facts {};
+  if (::fstat(STDIN_FILENO, &facts) != 0) return "";
+  if (S_ISREG(facts.st_mode)) return read_standard_input();
+  if (!S_ISFIFO(facts.st_mode) && !S_ISSOCK(facts.st_mode)) return "";  // a terminal, /dev/null
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do ready = ::poll(&input, 1, kPatienceSeconds * 1000);
+  while (ready < 0 && errno == EINTR);
+  if (ready != 0) return read_standard_input();
+  console.note(fmt::format("nothing came on standard input for {} seconds: the prompt goes without it", kPatienceSeconds));
+  return "";
 }
 
 }  // namespace hearth::apps

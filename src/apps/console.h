@@ -69,4 +69,8 @@ std::string number_text(uint64_t value);  // "1 290 547"
 // Everything on standard input. Errors: kIo.
 Result<std::string> read_standard_input();
 
+// The same where standard input is a file, or a pipe or socket on which something comes within five seconds; else "". Scripts and
+// services hand pipes on that nobody will ever write to or close: such a one is told of and left alone.
+Result<std::string> read_piped_input(const Console& console);
+
 }  // namespace hearth::apps

@@ -1,5 +1,6 @@
 // The program: finds the command, fills its options from every source, runs it, and turns an error into a sentence.
-#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -90,6 +91,7 @@ Result<void> run_command(std::span<const std::string> arguments) {
 
 int main(int argc, char** argv) {
   using namespace hearth;
+  if (::fcntl(STDIN_FILENO, F_GETFD) < 0) ::open("/dev/null", O_RDONLY);  // closed: else the first file opened would be standard input
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") arguments = {"help"};
   if (arguments[0] == "--version") arguments = {"version"};

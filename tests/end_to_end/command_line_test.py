@@ -1,5 +1,7 @@
 """Usage: help, mistakes and what is said about them, exit codes, and that broken files never do worse than an error."""
 import json
+import os
+import socket
 import subprocess
 import sys
 import unittest
@@ -141,8 +143,6 @@ class RealFiles(Case):
                 self.assertRegex(run.stderr, r"\Ahearth: [^\n]+\n\Z")
 
     def hearth_any(self, *arguments):
-        import subprocess
-        from harness import BINARY, clean_environment
         run = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, timeout=60, env=clean_environment(self.home))
         run.stderr = run.stderr.decode()
         return run
@@ -158,6 +158,55 @@ class RealFiles(Case):
     def test_prompt_longer_than_the_context_names_both_counts(self):
         run = self.hearth("run", stories(), "word " * 600, "--raw", code=3)
         self.assertRegex(run.stderr, r"^hearth: .*\b\d{3,4} tokens.*\b512\b")
+
+    ANSWER = ("--temperature", "0", "-n", "8", "--json")
+
+    def answer(self, *arguments, **more):
+        return self.answer_of(self.hearth("run", stories(), *arguments, *self.ANSWER, **more))
+
+    def answer_of(self, run):
+        self.assertEqual(run.returncode, 0, run.stderr)
+        answer = json.loads(run.stdout)
+        return answer["text"], answer["counts"]["prompt_tokens"]
+
+    def run_from(self, stdin, *arguments, shell=""):
+        """The binary with this standard input, perhaps redirected by a shell."""
+        return subprocess.run(["bash", "-c", f'exec "$@" {shell}', "bash", BINARY, "run", stories(), *arguments], stdin=stdin,
+                              capture_output=True, timeout=60, env=clean_environment(self.home))
+
+    def test_what_is_piped_in_stands_before_the_prompt(self):
+        alone, both = self.answer("Tell more"), self.answer("A big dog\nran.\n\nTell more")
+        self.assertNotEqual(alone, both)
+        self.assertEqual(self.answer("Tell more", stdin="A big dog\nran.\n"), both)
+        self.assertEqual(self.answer("", stdin="Tell more\n"), alone)
+        self.assertEqual(self.answer("-", stdin="Tell more"), alone)
+        for nothing in ("", "\n"):
+            self.assertEqual(self.answer("Tell more", stdin=nothing), alone)
+        path = self.write("text.txt", "A big dog\nran.\n")
+        for shell, expected in ((f"< {path}", both), (f"< <(sleep 1; cat {path})", both), ("< /dev/null", alone), ("<&-", alone)):
+            run = self.run_from(subprocess.DEVNULL, "Tell more", *self.ANSWER, shell=shell)
+            self.assertEqual(self.answer_of(run), expected, shell)
+            self.assertNotIn(b"nothing came", run.stderr)
+        self.assertEqual(self.answer("there", "--raw", stdin="Once"), self.answer("Once\n\nthere", "--raw"))
+        run = self.hearth("run", stories(), "Tell more", stdin="word " * 600, code=3)
+        self.assertRegex(run.stderr, r"(?m)^hearth: .*\b\d{3,4} tokens.*\b512\b")
+
+    def test_a_pipe_that_nobody_writes_to_is_left_alone(self):
+        alone = self.answer("Tell more")
+        ends = [*os.pipe(), *(end.detach() for end in socket.socketpair())]
+        try:
+            for end in (ends[0], ends[2]):
+                run = self.run_from(end, "Tell more", *self.ANSWER)
+                self.assertEqual(self.answer_of(run), alone)
+                self.assertIn(b"note: nothing came on standard input for 5 seconds: the prompt goes without it\n", run.stderr)
+        finally:
+            for end in ends:
+                os.close(end)
+
+    def test_closed_standard_input_is_empty(self):
+        run = self.run_from(subprocess.DEVNULL, shell="<&-")
+        self.assertEqual(run.returncode, 2)
+        self.assertTrue(run.stderr.startswith(b"hearth: the prompt is empty"), run.stderr)
 
     def test_sampling_mistakes_of_the_engine_and_the_service(self):
         self.refused("run", stories(), "a", "--raw", "--logit-bias", "512=1", code=2,

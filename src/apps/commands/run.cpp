@@ -34,8 +34,7 @@ class Run final : public Command {
     options_.model.trace = options_.tracing.recorder();
     HEARTH_TRY(loaded, load_model(call.console, std::move(files), options_.model));
     std::string prompt;
-    if (has_prompt) prompt = call.arguments[1];
-    else if (!is_chat) HEARTH_TRY_VOID(read_prompt(prompt));
+    if (!is_chat) HEARTH_TRY_VOID(read_prompt(call, has_prompt, prompt));
     if (prompt.empty() && !is_chat && !options_.raw)
       return fail(ErrorCode::kUsage, "the prompt is empty: give one as an argument or on standard input, or begin with nothing by --raw");
     const Result<void> answered = is_chat ? run_chat(call.console, *loaded, tokenizer, options_, call.options)
@@ -46,10 +45,15 @@ class Run final : public Command {
   }
 
  private:
-  static Result<void> read_prompt(std::string& prompt) {
-    HEARTH_TRY(text, read_standard_input());
+  // What is piped in stands before the words of the command line, as the text that they are about; so it is with Ollama.
+  static Result<void> read_prompt(const Invocation& call, bool has_words, std::string& prompt) {
+    HEARTH_TRY(text, has_words ? read_piped_input(call.console) : read_standard_input());
     if (text.ends_with('\n')) text.pop_back();  // the shell's, not the user's
     prompt = std::move(text);
+    if (!has_words) return {};
+    const std::string& words = call.arguments[1];
+    if (!prompt.empty() && !words.empty()) prompt += "\n\n";
+    prompt += words;
     return {};
   }
 
@@ -110,7 +114,9 @@ extern const CommandFacts kRun{
     .arguments = "[MODEL [PROMPT]]",
     .summary = "chat with a model, or answer one prompt",
     .notes = "Without MODEL, Ember answers: a small helper inside the program, also called 'ember'. Without PROMPT, standard input is the\n"
-             "prompt; on a terminal a chat begins (/help there tells more).\n"
+             "prompt; on a terminal a chat begins (/help there tells more). With PROMPT, text that is piped in or redirected goes before\n"
+             "it: cat notes.txt | hearth run MODEL \"Summarize this\". A pipe on which nothing comes for 5 seconds is then left alone,\n"
+             "with a note; '-' as PROMPT waits for all of it, and < /dev/null keeps standard input for other programs.\n"
              "With --raw the prompt is continued as it stands, and the text of control tokens means control tokens.",
     .min_arguments = 0,
     .max_arguments = 2,
