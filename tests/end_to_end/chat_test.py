@@ -6,22 +6,30 @@ import re
 import select
 import signal
 import sys
+import termios
 import time
 
 from harness import BINARY, Case, clean_environment, main, needs_stories, stories
 
 CTRL_C, CTRL_D = "\x03", "\x04"
+PASTES_ON, PASTES_OFF = "\x1b[?2004h", "\x1b[?2004l"
+
+
+def pasted(text):
+    """What a terminal sends for a paste."""
+    return f"\x1b[200~{text}\x1b[201~".replace("\n", "\r")
 
 
 class Terminal:
     """The binary on a pseudo-terminal of 100 columns."""
 
-    def __init__(self, home, *flags, **env):
-        environment = clean_environment(home, TERM="xterm", **env)
+    def __init__(self, home, *flags, command=None, **env):
+        environment = clean_environment(home, **{"TERM": "xterm", **env})
+        command = command or [BINARY, "run", stories(), *flags]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(BINARY, [BINARY, "run", stories(), *flags], environment)
-        self.seen = ""
+            os.execve(command[0], command, environment)
+        self.seen = self.raw = ""
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -34,6 +42,7 @@ class Terminal:
             chunk = os.read(self.fd, 65536)
         except OSError:  # how Linux tells that the other side is gone
             return False
+        self.raw += chunk.decode(errors="replace")
         self.seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", chunk.decode(errors="replace")).replace("\r", "")
         return bool(chunk)
 
@@ -50,6 +59,10 @@ class Terminal:
     def ask(self, text, until=">>> "):
         self.type(text + "\n")
         return self.wait_for(until)
+
+    def reads_lines(self):
+        """Whether the terminal is as programs find it, not as the editor of lines has it."""
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ICANON)
 
     def exit_code(self):
         deadline = time.monotonic() + 30
@@ -123,6 +136,87 @@ class Chat(Case):
         chat.ask(f"/save {saved}")
         users = [m["content"] for m in json.loads(saved.read_text())["messages"] if m["role"] == "user"]
         self.assertEqual(users, ["first\nsecond", "one \ntwo", "déjà vu"])
+        chat.type(CTRL_D)
+        self.assertEqual(chat.exit_code(), 0)
+
+    def say(self, chat, text):
+        """A message to a chat of two tokens an answer; a paste may show the prompt once more."""
+        chat.ask(text, until="note: cut after 2 tokens")
+        chat.wait_for(">>> ")
+
+    def users_messages(self, chat):
+        saved = self.home / "messages.json"
+        chat.ask(f"/save {saved}")
+        return [m["content"] for m in json.loads(saved.read_text())["messages"] if m["role"] == "user"]
+
+    def test_a_paste_is_one_message(self):
+        state = {"XDG_STATE_HOME": str(self.home / "state")}
+        chat = self.start("-n", "2", **state)
+        self.say(chat, pasted("first\n\tsecond\\\n\ndéjà vu\n"))  # the line break at its end is not the message's
+        self.say(chat, "Say " + pasted("a\nb") + " twice")
+        self.say(chat, pasted("// no\n// command"))
+        chat.ask(pasted("/system Be\nbrief."), until="brief.\n>>> ")
+        self.say(chat, pasted('"""x\ny"""'))
+        self.say(chat, pasted("one line"))
+        chat.type(pasted("\n".join(f"line {i} of many" for i in range(200))))
+        chat.wait_for("line 199 of many")
+        chat.type(CTRL_C)
+        chat.wait_for(">>> ")
+        chat.type("\x1b[200~an end that never comes" + CTRL_C)
+        chat.wait_for(">>> ")
+        self.assertEqual(self.users_messages(chat),
+                         ["first\n\tsecond\\\n\ndéjà vu", "Say a\nb twice", "// no\n// command", "x\ny", "one line"])
+        self.assertIn("Be\nbrief.", chat.ask("/system"))
+        chat.type(CTRL_D)
+        self.assertEqual(chat.exit_code(), 0)
+        chat = self.start("-n", "2", **state)
+        chat.type("\x1b[A" * 5)  # /system, /save, one line, the fenced lines, "/system Be ..."
+        chat.ask("", until="brief.\n>>> ")
+        self.assertIn("Be\nbrief.", chat.ask("/system"))
+        chat.type(CTRL_D)
+        self.assertEqual(chat.exit_code(), 0)
+
+    def test_the_terminal_marks_pastes_only_while_a_line_is_edited(self):
+        chat = self.start("-n", "2")
+        self.assertTrue(chat.raw.endswith(">>> ") and chat.raw.rindex(PASTES_ON) > chat.raw.find(PASTES_OFF), chat.raw)
+        chat.ask("Hello")
+        self.assertEqual((chat.raw.count(PASTES_ON), chat.raw.count(PASTES_OFF)), (2, 1))
+        self.assertLess(chat.raw.index(PASTES_OFF), chat.raw.index("note: cut after 2 tokens"))
+        chat.type(CTRL_D)
+        self.assertEqual(chat.exit_code(), 0)
+        self.assertEqual(chat.raw.count(PASTES_ON), chat.raw.count(PASTES_OFF))
+        dumb = self.start(TERM="dumb")
+        dumb.type(CTRL_D)
+        self.assertEqual(dumb.exit_code(), 0)
+        self.assertNotIn(PASTES_ON, dumb.raw)
+
+    def test_signals_find_the_terminal_as_it_was(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            chat = self.start()
+            self.assertFalse(chat.reads_lines())
+            os.kill(chat.pid, number)
+            while chat.read(10):
+                pass
+            self.assertTrue(chat.reads_lines())
+            self.assertTrue(chat.raw.endswith(PASTES_OFF), chat.raw)
+            self.assertEqual(chat.exit_code(), -number)
+
+    def test_a_stopped_chat_gives_the_terminal_back_and_goes_on(self):
+        # A shell with job control: it goes on once the chat is stopped, looks at the terminal, and continues the chat.
+        script = f"{BINARY} run {stories()} -n 2; stty -a; fg"
+        chat = Terminal(self.home, command=["/bin/sh", "-mc", script])
+        chat.wait_for(">>> ")
+        with open(f"/proc/{chat.pid}/task/{chat.pid}/children") as file:
+            os.kill(int(file.read()), signal.SIGTSTP)
+        self.assertIn(" icanon", chat.wait_for("extproc"))
+        self.assertIn(PASTES_OFF, chat.raw)
+        while chat.raw.rindex(PASTES_ON) < chat.raw.rindex(PASTES_OFF):
+            self.assertTrue(chat.read(60))
+        self.assertFalse(chat.reads_lines())
+        chat.type("half a li" + CTRL_C)
+        chat.wait_for(">>> ")
+        self.say(chat, pasted("a\nb"))
+        self.assertEqual(self.users_messages(chat), ["a\nb"])
         chat.type(CTRL_D)
         self.assertEqual(chat.exit_code(), 0)
 

@@ -1,5 +1,6 @@
 #include "apps/chat/commands.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/options/describe.h"
@@ -26,7 +27,7 @@ struct ChatCommands {
       s.console_.print(fmt::format("  {:24}{}\n", usage, entry.help));
     }
     s.console_.print(
-        "  A backslash at the end of a line, or \"\"\" before and after, makes a message of several lines.\n"
+        "  A backslash at the end of a line, or \"\"\" before and after, makes a message of several lines; so does pasting them.\n"
         "  Ctrl-C stops an answer, Ctrl-D leaves.\n");
     return true;
   }
@@ -154,6 +155,11 @@ const std::array<ChatCommands::Entry, 11> ChatCommands::kList{{
     {"/bye", "", "", &leave},
     {"/quit", "", "", &leave},
 }};
+
+bool is_chat_command(std::string_view input) {
+  const std::string_view name = input.substr(0, input.find_first_of(" \n"));
+  return std::ranges::find(ChatCommands::kList, name, &ChatCommands::Entry::name) != ChatCommands::kList.end();
+}
 
 bool run_chat_command(Session& session, const std::string& input) {
   const size_t end = input.find_first_of(" \n");

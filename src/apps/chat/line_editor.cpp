@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "apps/chat/editing_mode.h"
+
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>
@@ -61,6 +63,23 @@ struct LineEditor::Terminal {
     return CC_NEWLINE;
   }
 
+  // Bound to what a terminal sends before a paste: all up to what it sends after one is text, with its line breaks. The last of these
+  // is left to the user, who ends the message; Ctrl-C leaves a paste whose end never comes.
+  static unsigned char paste(EditLine* line, int) {
+    constexpr std::wstring_view kEnd = L"\x1b[201~";
+    std::wstring text;
+    wchar_t c = 0;
+    while (!text.ends_with(kEnd)) {
+      if (::el_wgetc(line, &c) != 1) return CC_EOF;
+      if (c == L'\3') return interrupt(line, 0);
+      if (c != 0) text += c == L'\r' ? L'\n' : c;
+    }
+    text.resize(text.size() - kEnd.size());
+    if (text.ends_with(L'\n')) text.pop_back();
+    ::el_winsertstr(line, text.c_str());
+    return CC_REFRESH;
+  }
+
   void remember(const char* text) {
     if (text[0] == '\n' || text[0] == '\0') return;
     ::history(history, &event, H_ENTER, text);
@@ -90,10 +109,12 @@ LineEditor::LineEditor(std::string prompt, std::string continuation_prompt, std:
   ::el_set(t.line, EL_EDITOR, "emacs");
   ::el_set(t.line, EL_HIST, ::history, t.history);
   {
-    HEARTH_LEAKS_OF_OTHERS;  // libedit keeps copies of both texts and never frees them
+    HEARTH_LEAKS_OF_OTHERS;  // libedit keeps copies of the texts and never frees them
     ::el_set(t.line, EL_ADDFN, "hearth-interrupt", "forget this line", &Terminal::interrupt);
+    ::el_set(t.line, EL_ADDFN, "hearth-paste", "take pasted lines as they are", &Terminal::paste);
   }
   ::el_set(t.line, EL_BIND, "^C", "hearth-interrupt", nullptr);
+  ::el_set(t.line, EL_BIND, "\\e[200~", "hearth-paste", nullptr);
   ::el_set(t.line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   ::el_set(t.line, EL_SETTY, "-d", "-isig", nullptr);  // while editing, Ctrl-C is a key
 }
@@ -108,6 +129,7 @@ std::optional<std::string> LineEditor::read_line(const std::string& prompt) {
   t.prompt = prompt;
   t.interrupted = false;
   int length = 0;
+  const EditingMode mode;
   ::el_set(t.line, EL_PREP_TERM, 1);  // before the prompt invites keys; libedit itself does it after
   errno = 0;
   const char* text = ::el_gets(t.line, &length);

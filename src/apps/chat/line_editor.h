@@ -18,7 +18,8 @@ class LineEditor {
     enum class Kind { kMessage, kInterrupted, kEnd } kind = Kind::kEnd;  // Ctrl-C: kInterrupted; Ctrl-D on an empty line: kEnd
     std::string text;
   };
-  // One message: a line, lines joined by a backslash at their ends, or everything between two lines of """.
+  // One message: a line, lines that were pasted together, lines joined by a backslash at their ends, or everything between two lines
+  // of """.
   Input read_message();
 
  private:

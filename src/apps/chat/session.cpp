@@ -19,7 +19,9 @@ Session::Session(Console& console, service::LoadedModel& loaded, const text::Tok
 
 bool Session::handle(const std::string& input) {
   if (input.find_first_not_of(" \t\n") == std::string::npos) return true;
-  if (input.starts_with('/')) return run_chat_command(*this, input);
+  // Pasted lines may begin with a slash and be no command: paths do, and comments.
+  const bool is_one_line = input.find('\n') == std::string::npos;
+  if (input.starts_with('/') && (is_one_line || is_chat_command(input))) return run_chat_command(*this, input);
   say(input);
   return true;
 }
