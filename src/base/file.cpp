@@ -63,8 +63,7 @@ class MappedFile final : public AddressableSource {
 
   FileFacts facts() const override { return facts_; }
   bool is_unchanged() const override {
-    struct stat now {};
-    return ::stat(name_.c_str(), &now) == 0 && facts_of(now) == facts_;
+    return facts_of_path(name_) == facts_;
   }
   void fetch(uint64_t offset, uint64_t bytes) const override {
     const uint64_t first = offset / page() * page(), end = std::min(offset + bytes, size());
@@ -185,6 +184,11 @@ Result<std::vector<std::string>> names_in(const std::string& folder) {
   if (error) return fail(ErrorCode::kIo, "{}: the folder cannot be read: {}", folder, error.message());
   std::ranges::sort(names);
   return names;
+}
+
+FileFacts facts_of_path(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 ? facts_of(facts) : FileFacts{};
 }
 
 bool is_folder(const std::string& path) {

@@ -67,6 +67,9 @@ void let_others_read(int descriptor);  // a file that is its owner's alone, as f
 // The names in a folder, in order. Errors: kIo.
 Result<std::vector<std::string>> names_in(const std::string& folder);
 
+// Of the file or folder that the path leads to; all nothing where there is none.
+FileFacts facts_of_path(const std::string& path);
+
 bool is_folder(const std::string& path);
 bool file_exists(const std::string& path);
 

@@ -23,13 +23,16 @@ Result<std::shared_ptr<const checkpoint::Checkpoint>> open_checkpoint(const std:
 Result<ModelFiles> ModelFiles::open(const std::string& path, const std::string& template_file) {
   ModelFiles files;
   files.path_ = path;
+  files.template_is_given_ = !template_file.empty();
+  files.template_file_ = files.template_is_given_ ? template_file : path;
+  files.facts_ = files.facts_of_files();
   HEARTH_TRY(opened, open_checkpoint(path));
   files.checkpoint_ = std::move(opened);
   const bool is_hugging_face = files.checkpoint_->container() != "gguf" && is_folder(path);
   if (is_hugging_face) files.tokenizer_ = text::load_tokenizer_folder(path);
   else files.tokenizer_ = text::load_gguf_tokenizer(files.checkpoint_->metadata());
   if (!files.tokenizer_ && !is_hugging_face) files.tokenizer_ = at(path, std::move(files.tokenizer_).error());
-  HEARTH_TRY_VOID(files.read_template(template_file));
+  HEARTH_TRY_VOID(files.read_template());
   files.read_defaults();
   return files;
 }
@@ -39,15 +42,12 @@ std::string ModelFiles::name() const {
   return checkpoint_->metadata().text_or("general.name", file.empty() ? path_ : file);
 }
 
-Result<void> ModelFiles::read_template(const std::string& template_file) {
-  template_is_given_ = !template_file.empty();
+Result<void> ModelFiles::read_template() {
   if (template_is_given_) {
-    HEARTH_TRY(source, read_text_file(template_file));
+    HEARTH_TRY(source, read_text_file(template_file_));
     template_source_ = std::move(source);
-    template_file_ = template_file;
     return {};
   }
-  template_file_ = path_;
   template_source_ = checkpoint_->metadata().text_or("tokenizer.chat_template", "");
   if (!template_source_.empty() || !is_folder(path_)) return {};
   HEARTH_TRY(found, find_folder_template(path_));
@@ -70,6 +70,18 @@ std::string ModelFiles::template_origin() const {
   if (template_is_given_) return "given: " + template_file_;
   if (!template_source_.empty()) return "the model's own";
   return tokenizer_ ? "default: " + text::default_chat_template(**tokenizer_).name : "none";
+}
+
+bool ModelFiles::is_unchanged() const { return checkpoint_->check_unchanged() && facts_of_files() == facts_; }
+
+// Of a given template and of every file of a folder, whatever it is for.
+std::vector<FileFacts> ModelFiles::facts_of_files() const {
+  std::vector<FileFacts> facts;
+  if (template_is_given_) facts.push_back(facts_of_path(template_file_));
+  if (!is_folder(path_)) return facts;
+  const auto names = names_in(path_);
+  for (const std::string& name : names ? *names : std::vector<std::string>()) facts.push_back(facts_of_path(path_ + "/" + name));
+  return facts;
 }
 
 void ModelFiles::read_defaults() {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/options/options.h"
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
@@ -39,14 +40,19 @@ class ModelFiles {
 
   const std::vector<ModelDefault>& defaults() const { return defaults_; }
 
+  // Whether all files are as they were when they were opened: weights, what lies beside them in a folder, a given template.
+  bool is_unchanged() const;
+
  private:
   ModelFiles() = default;
-  Result<void> read_template(const std::string& template_file);
+  Result<void> read_template();
   void read_defaults();
+  std::vector<FileFacts> facts_of_files() const;
 
   std::string path_;
   std::shared_ptr<const checkpoint::Checkpoint> checkpoint_;
   Result<std::shared_ptr<const text::Tokenizer>> tokenizer_ = nullptr;
+  std::vector<FileFacts> facts_;  // from before anything was read
   std::string template_source_, template_file_;
   bool template_is_given_ = false;
   std::vector<ModelDefault> defaults_;

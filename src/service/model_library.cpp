@@ -137,7 +137,7 @@ Result<ModelFiles> ModelLibrary::files_of(Entry& entry) {
     known = entry.files;
     is_loaded = entry.served != nullptr;
   }
-  if (known && (is_loaded || known->checkpoint().check_unchanged())) return *std::move(known);
+  if (known && (is_loaded || known->is_unchanged())) return *std::move(known);
   HEARTH_TRY(files, ModelFiles::open(entry.path, options_.template_file));
   const GenerationOptions defaults = defaults_of(entry.name, files);
   const std::lock_guard lock(mutex_);

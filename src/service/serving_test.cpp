@@ -246,6 +246,34 @@ TEST_F(Library, OpensFilesAgainThatChanged) {
   EXPECT_EQ(library->list()[0].weight_bytes, after);
 }
 
+TEST_F(Library, OpensFilesBesideTheWeightsAgainThatChanged) {
+  const std::string model = home_.path("m"), golden = hearth::testing::source_path("tests/golden/models/qwen3/");
+  const auto recommend = [&](const char* temperature) {
+    home_.write("m/generation_config.json", fmt::format(R"({{"do_sample": true, "temperature": {}}})", temperature));
+  };
+  recommend("0.25");
+  for (const char* name : {"config.json", "model.safetensors"}) std::filesystem::copy_file(golden + name, model + "/" + name);
+  const std::vector<std::string> specs = {model};
+  const auto library = *ModelLibrary::open({}, specs);
+  EXPECT_FLOAT_EQ(library->defaults("m").value().sampling.temperature, 0.25f);
+  recommend("0.625");
+  EXPECT_FLOAT_EQ(library->defaults("m").value().sampling.temperature, 0.625f);
+
+  // So it is with any file of the folder and with a given template: edited, new or gone.
+  const auto is_unchanged_after = [&](const auto& change) {
+    const ModelFiles files = ModelFiles::open(model, home_.write("given.jinja", "T")).value();
+    EXPECT_TRUE(files.is_unchanged());
+    change();
+    return files.is_unchanged();
+  };
+  EXPECT_FALSE(is_unchanged_after([&] { home_.write("given.jinja", "another"); }));
+  EXPECT_FALSE(is_unchanged_after([&] { home_.write("m/chat_template.jinja", "new"); }));
+  EXPECT_FALSE(is_unchanged_after([&] { home_.write("m/chat_template.jinja", "edited"); }));
+  EXPECT_FALSE(is_unchanged_after([&] { std::filesystem::remove(model + "/chat_template.jinja"); }));
+  EXPECT_FALSE(is_unchanged_after([&] { home_.write("m/tokenizer.json", "{}"); }));
+  EXPECT_TRUE(is_unchanged_after([&] { home_.write("elsewhere.jinja", "x"); }));
+}
+
 TEST_F(Library, RefusesWhenItCloses) {
   const std::vector<std::string> specs = {file("a.gguf")};
   const auto library = *ModelLibrary::open({}, specs);
