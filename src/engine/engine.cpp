@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <new>
 #include <optional>
+#include <ranges>
+#include <unordered_set>
 #include <vector>
 
 #include "base/check.h"
@@ -23,31 +24,6 @@
 
 namespace hearth::engine {
 namespace {
-
-constexpr uint32_t kMostTopLogprobs = 1024;
-
-Result<void> check_tokens(std::string_view field, std::span<const int32_t> tokens, uint32_t vocab) {
-  for (size_t i = 0; i < tokens.size(); ++i)
-    if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= vocab)
-      return fail(ErrorCode::kInvalidArgument, "{}[{}] is {}, tokens of this model lie between 0 and {}", field, i, tokens[i], vocab - 1);
-  return {};
-}
-
-Result<void> check_request(const Request& request, uint32_t vocab, uint32_t context) {
-  if (request.prompt.empty()) return fail(ErrorCode::kInvalidArgument, "prompt is empty, it must have at least one token");
-  HEARTH_TRY_VOID(check_tokens("prompt", request.prompt, vocab));
-  HEARTH_TRY_VOID(check_tokens("stop_tokens", request.stop_tokens, vocab));
-  if (request.top_logprobs > kMostTopLogprobs)
-    return fail(ErrorCode::kInvalidArgument, "top_logprobs is {}, it must be at most {}", request.top_logprobs, kMostTopLogprobs);
-  if (!std::isfinite(request.deadline_seconds) || request.deadline_seconds < 0)
-    return fail(ErrorCode::kInvalidArgument, "deadline_seconds is {}, it must be 0 or more", request.deadline_seconds);
-  if (request.prompt.size() >= context)
-    return fail(ErrorCode::kDoesNotFit,
-                "the prompt has {} tokens and the context holds {}, of which the answer needs one at least: shorten the prompt "
-                "or raise the context",
-                request.prompt.size(), context);
-  return {};
-}
 
 Error memory_ran_out() { return {ErrorCode::kDoesNotFit, "memory ran out", {}}; }
 
@@ -119,7 +95,9 @@ class LocalEngine final : public Engine {
   void report_prompt(Sequence& sequence, size_t index, uint32_t first_position);
   std::optional<FinishReason> reason_to_end(const Sequence& sequence) const;
   void choose(Sequence& sequence, std::span<const float> logits, const ops::SoftmaxSums& sums);
-  void finish(Sequence& sequence, FinishReason reason, Error error = {});
+  void finish(Sequence& sequence, FinishReason reason, const Error& error = {});
+  template <class Ends>
+  bool finish_those(Ends ends, FinishReason reason, const Error& error = {});
 
   model::Model& model_;
   Trace* const trace_;
@@ -204,20 +182,15 @@ bool LocalEngine::take_in() {
     scheduler_.add(*sequences_.back());
   }
   mail_.submitted.clear();
-  bool has_ended = false;
-  while (!mail_.cancelled.empty()) {
-    const auto found = std::ranges::find(sequences_, mail_.cancelled.front(), &Sequence::id);
-    has_ended |= found != sequences_.end();
-    if (found != sequences_.end()) finish(**found, FinishReason::kCancelled);
-    mail_.cancelled.erase(mail_.cancelled.begin());
-  }
+  const std::unordered_set<RequestId> cancelled(mail_.cancelled.begin(), mail_.cancelled.end());
+  const bool has_ended = finish_those([&](const Sequence& sequence) { return cancelled.contains(sequence.id()); }, FinishReason::kCancelled);
+  mail_.cancelled.clear();
   return any || has_ended;
 }
 
 void LocalEngine::end_overdue() {
   const double now = clock_();
-  for (size_t i = sequences_.size(); i-- > 0;)
-    if (sequences_[i]->deadline() <= now) finish(*sequences_[i], FinishReason::kDeadline);
+  finish_those([&](const Sequence& sequence) { return sequence.deadline() <= now; }, FinishReason::kDeadline);
 }
 
 // Memory that runs out in the middle of a step leaves books that nobody can trust. They are begun anew and what they knew is
@@ -280,9 +253,8 @@ Scheduler::MayStart LocalEngine::ask_disk() {
     const auto found = std::ranges::find(sequences_, id, &Sequence::id);
     return found == sequences_.end() ? nullptr : found->get();
   });
-  const auto& waiting = scheduler_.not_started();
-  for (size_t i = 0; i < std::min<size_t>(waiting.size(), options_.max_sequences); ++i)
-    if (waiting[i]->family() == waiting[i]->id()) disk_->ask(*waiting[i]);
+  for (const auto& [id, sequence] : scheduler_.not_started() | std::views::take(options_.max_sequences))
+    if (sequence->family() == id) disk_->ask(*sequence);
   return [this](Sequence& sequence) { return disk_->is_ready(sequence); };
 }
 
@@ -432,18 +404,34 @@ void LocalEngine::choose(Sequence& sequence, std::span<const float> logits, cons
   if (const auto reason = reason_to_end(sequence)) finish(sequence, *reason);
 }
 
-// Who hears of the end and then asks for the figures finds the request ended in them.
-void LocalEngine::finish(Sequence& sequence, FinishReason reason, Error error) {
-  if (disk_) disk_->leave(sequence);
-  scheduler_.remove(sequence);
-  Finish finish = sequence.finish(reason);
-  finish.error = std::move(error);
-  meter_.finished(sequence.request(), finish);
-  const auto place = std::ranges::find(sequences_, &sequence, &std::unique_ptr<Sequence>::get);
-  const std::unique_ptr<Sequence> ended = std::move(*place);
-  sequences_.erase(place);
+void LocalEngine::finish(Sequence& sequence, FinishReason reason, const Error& error) {
+  finish_those([&](const Sequence& other) { return &other == &sequence; }, reason, error);
+}
+
+// Whether there were any. Who hears of the end and then asks for the figures finds the request ended in them.
+template <class Ends>
+bool LocalEngine::finish_those(Ends ends, FinishReason reason, const Error& error) {
+  struct Ended {
+    Finish finish;
+    std::unique_ptr<Sequence> sequence;
+  };
+  std::vector<Ended> ended;
+  for (const auto& sequence : sequences_) {
+    if (!ends(*sequence)) continue;
+    if (disk_) disk_->leave(*sequence);
+    scheduler_.remove(*sequence);
+    ended.push_back({sequence->finish(reason), nullptr});
+    ended.back().finish.error = error;
+    meter_.finished(sequence->request(), ended.back().finish);
+  }
+  if (ended.empty()) return false;
+  auto next = ended.begin();
+  for (auto& sequence : sequences_)
+    if (sequence->stage() == Sequence::Stage::kFinished) (next++)->sequence = std::move(sequence);
+  std::erase(sequences_, nullptr);
   publish_stats();
-  is_told([&] { ended->sink().on_finish(finish); });
+  for (const Ended& each : ended) is_told([&] { each.sequence->sink().on_finish(each.finish); });
+  return true;
 }
 
 EngineLoad LocalEngine::load() const {

@@ -8,7 +8,10 @@ namespace hearth::engine {
 
 static constexpr int64_t kQuantum = 256;  // tokens
 
-void FairShares::join(const std::string& key) { ++accounts_[key].requests; }
+void FairShares::join(const std::string& key) {
+  ++accounts_[key].requests;
+  ++requests_;
+}
 
 // What others computed while nobody waited was taken from no one.
 void FairShares::begin_to_wait(const std::string& key, std::span<const std::string* const> waiting) {
@@ -26,11 +29,13 @@ void FairShares::leave(const std::string& key) {
   HEARTH_CHECK(found != accounts_.end() && found->second.requests > 0, "a key left that had not joined");
   Account& account = found->second;
   if (--account.requests == 0) account.credit = std::min<int64_t>(account.credit, 0);
-  const bool is_anyone_left = std::ranges::any_of(accounts_, [](const auto& entry) { return entry.second.requests > 0; });
-  if (!is_anyone_left) accounts_.clear();  // nobody was kept waiting: there is nothing to make up for
+  if (--requests_ == 0) accounts_.clear();  // nobody was kept waiting: there is nothing to make up for
 }
 
-void FairShares::charge(const std::string& key, uint64_t tokens) { accounts_.at(key).credit -= static_cast<int64_t>(tokens); }
+void FairShares::charge(const std::string& key, uint64_t tokens) {
+  accounts_.at(key).credit -= static_cast<int64_t>(tokens);
+  ++changes_;
+}
 
 int64_t FairShares::credit(const std::string& key) const {
   const auto found = accounts_.find(key);
@@ -38,6 +43,7 @@ int64_t FairShares::credit(const std::string& key) const {
 }
 
 void FairShares::top_up(uint64_t rounds) {
+  ++changes_;
   for (auto& [key, account] : accounts_) {
     account.credit += static_cast<int64_t>(rounds) * kQuantum;
     if (account.requests == 0) account.credit = std::min<int64_t>(account.credit, 0);

@@ -22,6 +22,7 @@ class FairShares {
   // The key to be served next, of those that wait (in the order of their turns). Asking again gives the same answer.
   size_t choose(std::span<const std::string* const> keys);
   int64_t credit(const std::string& key) const;           // tokens; negative: debt
+  uint64_t changes() const { return changes_; }           // while it is the same, nobody's credit has risen, nor has any token been charged
 
  private:
   struct Account {
@@ -31,6 +32,7 @@ class FairShares {
   void top_up(uint64_t rounds);
 
   std::unordered_map<std::string, Account> accounts_;
+  uint64_t requests_ = 0, changes_ = 0;
 };
 
 // How many of `rows` each of several gets who want so many: nobody gets more than it wants, and nobody less than another

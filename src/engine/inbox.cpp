@@ -60,7 +60,7 @@ Inbox::Mail Inbox::take() {
   return std::exchange(mail_, {});
 }
 
-void Inbox::set_waiting(uint32_t sequences, const std::deque<WaitingQueue::Turn>& turns) {
+void Inbox::set_waiting(uint32_t sequences, const WaitingQueue::Turns& turns) {
   const std::lock_guard lock(mutex_);
   waiting_ = sequences;
   for (auto& [key, asker] : keys_) asker.waiting = 0;

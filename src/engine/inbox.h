@@ -4,7 +4,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,7 +34,7 @@ class Inbox {
     std::vector<RequestId> cancelled;
   };
   Mail take();  // what was submitted counts as waiting from here on
-  void set_waiting(uint32_t sequences, const std::deque<WaitingQueue::Turn>& turns);  // those that wait in the scheduler
+  void set_waiting(uint32_t sequences, const WaitingQueue::Turns& turns);  // those that wait in the scheduler
 
   bool wait(std::chrono::milliseconds timeout);  // until mail comes (true), the time is over or wake() was called (false)
   void wake();                                   // ends the wait under way, or the next one

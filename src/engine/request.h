@@ -25,6 +25,9 @@ struct Request {
   double deadline_seconds = 0;         // after submit: what is unfinished by then ends with kDeadline; 0: never
 };
 
+// For a model of so many tokens and a context of so many. Errors: as Engine::submit()'s, but kBusy.
+Result<void> check_request(const Request& request, uint32_t vocab, uint32_t context);
+
 struct TokenLogprob {
   int32_t token;
   float logprob;                       // of the model's own distribution, before sampling options

@@ -79,27 +79,35 @@ void Scheduler::size_chunk() {
 
 // Whoever is owed most comes first, and gets what cannot be divided.
 void Scheduler::share_chunk() {
-  key_rows_.clear();
+  struct Wish {
+    const std::string* key;
+    int64_t credit;
+    uint64_t rows;
+  };
+  std::vector<Wish> wishes;
+  std::unordered_map<std::string_view, size_t> wish_of;
   const auto want = [&](const Sequence* sequence, uint32_t rows) {
-    const auto found = std::ranges::find(key_rows_, sequence->request().key, &KeyRows::key);
-    if (found == key_rows_.end()) key_rows_.push_back({sequence->request().key, rows});
-    else found->rows += std::min(rows, UINT32_MAX - found->rows);
+    const std::string& key = sequence->request().key;
+    const auto [place, is_new] = wish_of.emplace(key, wishes.size());
+    if (is_new) wishes.push_back({&key, shares_.credit(key), 0});
+    wishes[place->second].rows += rows;
   };
   for (const Sequence* sequence : running_)
     if (!sequence->is_decoding()) want(sequence, sequence->computable_rows());
   if (!free_slots_.empty())
-    for (const Sequence* sequence : waiting_.in_order()) want(sequence, sequence->known());
-  if (key_rows_.size() < 2) return key_rows_.clear();
-  std::ranges::stable_sort(key_rows_, std::greater(), [&](const KeyRows& entry) { return shares_.credit(entry.key); });
+    for (const auto& [id, sequence] : waiting_.in_order()) want(sequence, sequence->known());
+  key_rows_.clear();
+  if (wishes.size() < 2) return;
+  std::ranges::stable_sort(wishes, std::greater(), &Wish::credit);
   std::vector<uint64_t> wanted;
-  for (const KeyRows& entry : key_rows_) wanted.push_back(entry.rows);
+  for (const Wish& wish : wishes) wanted.push_back(wish.rows);
   const std::vector<uint32_t> shares = share_out(chunk_left_, wanted);
-  for (size_t i = 0; i < shares.size(); ++i) key_rows_[i].rows = shares[i];
+  for (size_t i = 0; i < shares.size(); ++i) key_rows_.emplace(*wishes[i].key, shares[i]);
 }
 
 uint32_t* Scheduler::rows_left_of(const std::string& key) {
-  const auto found = std::ranges::find(key_rows_, key, &KeyRows::key);
-  return found == key_rows_.end() ? nullptr : &found->rows;
+  const auto found = key_rows_.find(key);
+  return found == key_rows_.end() ? nullptr : &found->second;
 }
 
 // A share was left by a key whose requests could not start: it is for everyone.
@@ -149,11 +157,8 @@ uint32_t Scheduler::forget_grants(const Sequence& sequence) {
 // While one of a family computes the prompt, or is about to, the others wait to copy it.
 bool Scheduler::waits_for_family(const Sequence& sequence) const {
   if (sequence.has_started() || sequence.family() == sequence.id()) return false;
-  const auto is_ahead = [&](const Sequence* other) {
-    return other->family() == sequence.family() && (other->stage() == Sequence::Stage::kWaiting ? !other->has_started() && other->id() < sequence.id()
-                                                                                                : other->is_in_prompt());
-  };
-  return std::ranges::any_of(running_, is_ahead) || std::ranges::any_of(waiting_.in_order(), is_ahead);
+  const auto is_ahead = [&](const Sequence* running) { return running->family() == sequence.family() && running->is_in_prompt(); };
+  return waiting_.oldest_of(sequence.family()) != &sequence || std::ranges::any_of(running_, is_ahead);
 }
 
 uint32_t Scheduler::common_tokens(const Sequence& waiting, const Sequence& running) const {
@@ -178,7 +183,7 @@ bool Scheduler::waits_for_prompt(const Sequence& sequence) {
 void Scheduler::mark_shared(Sequence& sequence) {
   if (!cache_.needs_snapshots()) return;
   uint32_t nearest = UINT32_MAX, looked_at = 0;
-  for (const Sequence* waiting : waiting_.in_order()) {
+  for (const auto& [id, waiting] : waiting_.in_order()) {
     if (looked_at++ == options_.max_sequences) break;
     const uint32_t common = common_tokens(*waiting, sequence);
     if (common > sequence.past()) nearest = std::min(nearest, common);
@@ -190,17 +195,17 @@ void Scheduler::mark_shared(Sequence& sequence) {
 void Scheduler::start_waiting(double now, const MayStart& may_start) {
   const bool may_push_out = options_.policy == Policy::kPriority;
   if (chunk_left_ == 0 || (free_slots_.empty() && !may_push_out)) return;
-  std::vector<WaitingQueue::Candidate> candidates = waiting_.candidates();
-  while (chunk_left_ > 0 && !candidates.empty() && (!free_slots_.empty() || may_push_out)) {
-    const size_t chosen = waiting_.next(candidates);
-    Sequence& sequence = *candidates[chosen].sequence;
-    candidates.erase(candidates.begin() + static_cast<ptrdiff_t>(chosen));
-    if (waits_for_family(sequence) || (may_start && !may_start(sequence)) || waits_for_prompt(sequence)) continue;
-    while (free_slots_.empty() || !start(sequence, now)) {
-      Sequence* const pushed_out = make_room_for(sequence);
+  WaitingQueue::Order order(waiting_);
+  while (chunk_left_ > 0 && (!free_slots_.empty() || may_push_out)) {
+    Sequence* const sequence = order.next();
+    if (sequence == nullptr) return;
+    if (waits_for_family(*sequence) || (may_start && !may_start(*sequence)) || waits_for_prompt(*sequence)) continue;
+    while (free_slots_.empty() || !start(*sequence, now)) {
+      Sequence* const pushed_out = make_room_for(*sequence);
       if (pushed_out == nullptr) return;
-      candidates.insert(candidates.begin(), {pushed_out, {}});
+      order.put_first(*pushed_out);
     }
+    order.end_turn();
   }
 }
 
@@ -280,12 +285,6 @@ void Scheduler::preempt_last() {
     last.preempt();
   }
   waiting_.put_back(last);
-}
-
-Sequence* Scheduler::waiting_follower(const Sequence& leader) {
-  for (Sequence* sequence : waiting_.in_order())
-    if (sequence->family() == leader.family() && !sequence->has_started()) return sequence;
-  return nullptr;
 }
 
 bool Scheduler::fork(Sequence& leader, Sequence& follower, double now) {

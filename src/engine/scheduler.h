@@ -15,6 +15,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/cache/cache.h"
@@ -61,15 +62,16 @@ class Scheduler {
 
   // A waiting sequence of the same family starts as a copy of one that has just computed its prompt; false: no slot or page.
   bool fork(Sequence& leader, Sequence& follower, double now);
-  Sequence* waiting_follower(const Sequence& leader);  // the oldest of its family that has not started; nullptr: none
+  // The oldest of its family that has not started; nullptr: none.
+  Sequence* waiting_follower(const Sequence& leader) const { return waiting_.oldest_of(leader.family()); }
 
   std::vector<SlotMove>& slot_moves() { return slot_moves_; }  // not yet made; whoever makes them clears the list
   std::span<Sequence* const> started() const { return started_; }  // by the last pick, for the first time
   uint32_t first_snapshot() const { return options_.max_sequences; }
   const StepLoad& step_load() const { return load_; }              // of the last pick
-  const std::deque<Sequence*>& not_started() const { return waiting_.in_order(); }  // in the order of their submission
+  const WaitingQueue::ById& not_started() const { return waiting_.in_order(); }
 
-  const std::deque<WaitingQueue::Turn>& turns() const { return waiting_.turns(); }
+  const WaitingQueue::Turns& turns() const { return waiting_.turns(); }
   uint32_t waiting() const { return static_cast<uint32_t>(waiting_.size()); }
   uint32_t running() const { return static_cast<uint32_t>(running_.size()); }
   uint64_t preemptions() const { return preemptions_; }
@@ -77,10 +79,6 @@ class Scheduler {
   bool is_idle() const { return waiting_.empty() && running_.empty(); }
 
  private:
-  struct KeyRows {
-    std::string key;
-    uint32_t rows;
-  };
   void grant(size_t index);               // what running_[index] may compute now
   void size_chunk();                      // how many prompt rows this step may have
   void share_chunk();                     // and each key of them
@@ -111,7 +109,7 @@ class Scheduler {
   StepCost cost_;
   StepLoad load_;
   uint32_t chunk_left_ = 0;
-  std::vector<KeyRows> key_rows_;    // what is left for each; empty: no limit but the chunk
+  std::unordered_map<std::string, uint32_t> key_rows_;  // what is left for each; empty: no limit but the chunk
   uint64_t preemptions_ = 0, swaps_ = 0;
 };
 

@@ -1,4 +1,5 @@
 // Many at once: continuations share pages, keys and priorities get what they are due, nobody waits too long for a token.
+#include <chrono>
 #include <filesystem>
 #include <numeric>
 
@@ -166,6 +167,25 @@ TEST(Queue, TellsAKeyHowManyOfThoseThatWaitAreIts) {
   const auto busy = bench.engine->submit(request_of(4, 2, "b"), std::make_shared<Recorder>());
   ASSERT_FALSE(busy);
   EXPECT_EQ(busy.error().message, "5 requests are waiting already, 4 of them yours: try again in 1 s");
+  bench.run();
+}
+
+// All wait for the prompt of the first one, and then all end. Whoever looks through the queue for each of them takes minutes.
+TEST(Queue, AStepTakesTimeThatGrowsWithWhatWaits) {
+  constexpr size_t kMany = 4000;
+  EngineOptions options = options_for(4);
+  options.max_waiting = kMany;
+  Bench bench({}, options);
+  std::vector<std::pair<RequestId, std::shared_ptr<Recorder>>> all;
+  for (size_t i = 0; i < kMany; ++i) all.push_back(bench.submit(request_of(200, 4, std::to_string(i))));
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) bench.engine->step();
+  EXPECT_EQ(bench.engine->stats().running, 1u);
+  EXPECT_EQ(bench.engine->stats().waiting, kMany - 1);
+  for (const auto& [id, recorder] : all) bench.engine->cancel(id);
+  bench.engine->step();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10)) << "milliseconds are usual";
+  for (const auto& [id, recorder] : all) EXPECT_EQ(recorder->finish.reason, FinishReason::kCancelled);
   bench.run();
 }
 

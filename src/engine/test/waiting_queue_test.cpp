@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace hearth::engine {
 namespace {
@@ -35,10 +36,7 @@ class WaitingQueueTest : public ::testing::Test {
     return ids;
   }
 
-  static Sequence* next_of(WaitingQueue& queue) {
-    auto candidates = queue.candidates();
-    return candidates[queue.next(candidates)].sequence;
-  }
+  static Sequence* next_of(WaitingQueue& queue) { return WaitingQueue::Order(queue).next(); }
 
   const WaitingQueue::CachedTokens first_token = [](std::span<const int32_t> prompt) { return static_cast<uint32_t>(prompt[0]); };
   FairShares shares;
@@ -79,6 +77,25 @@ TEST_F(WaitingQueueTest, TheHighestPriorityComesFirstOfAll) {
   EXPECT_EQ(order(queue), (Ids{3, 2, 4, 1, 5}));  // of the two with 5, a's, whose turn came first
 }
 
+// Who has started at one priority is behind the others at the next.
+TEST_F(WaitingQueueTest, AKeyHasOneTurnAtAllPriorities) {
+  WaitingQueue queue(Policy::kPriority, shares, first_token);
+  add(queue, "a", 5);
+  add(queue, "a", 1);
+  add(queue, "b", 1);
+  EXPECT_EQ(order(queue), (Ids{1, 3, 2}));
+  for (const auto& [key, priority] : {std::pair("c", 5), {"c", 1}, {"d", 1}}) add(queue, key, priority);
+  WaitingQueue::Order order(queue);
+  Ids ids;
+  for (int i = 0; i < 3; ++i) {
+    Sequence& next = *order.next();
+    ids.push_back(next.id());
+    queue.started(next);
+    order.end_turn();
+  }
+  EXPECT_EQ(ids, (Ids{4, 6, 5}));
+}
+
 TEST_F(WaitingQueueTest, TheLongestPrefixComesFirstButNobodyStarves) {
   WaitingQueue queue(Policy::kLongestPrefix, shares, first_token);
   add(queue, "", 0, 1);
@@ -91,12 +108,13 @@ TEST_F(WaitingQueueTest, TheLongestPrefixComesFirstButNobodyStarves) {
   EXPECT_EQ(std::ranges::find(ids, 4u) - ids.begin(), WaitingQueue::kMostPassedOver);
 }
 
-TEST_F(WaitingQueueTest, ChoosesAmongThoseItIsGiven) {
+TEST_F(WaitingQueueTest, NamesEachOnce) {
   WaitingQueue queue(Policy::kFcfs, shares, first_token);
   for (int i = 0; i < 2; ++i) add(queue);
-  const auto candidates = queue.candidates();
-  std::vector<WaitingQueue::Candidate> younger = {candidates[1]};
-  EXPECT_EQ(queue.next(younger), 0u);
+  WaitingQueue::Order order(queue);
+  EXPECT_EQ(order.next()->id(), 1u);
+  EXPECT_EQ(order.next()->id(), 2u);
+  EXPECT_EQ(order.next(), nullptr);
 }
 
 // While key b had one slow stream and nothing waiting, a computed much: neither owes the other anything for it.
@@ -116,9 +134,25 @@ TEST_F(WaitingQueueTest, LooksForEachPromptOnce) {
   int searches = 0;
   WaitingQueue queue(Policy::kLongestPrefix, shares, [&](std::span<const int32_t>) { return static_cast<uint32_t>(++searches); });
   for (int i = 0; i < 8; ++i) add(queue);
-  auto candidates = queue.candidates();
-  for (int i = 0; i < 3; ++i) queue.next(candidates);
+  WaitingQueue::Order order(queue);
+  for (int i = 0; i < 3; ++i) order.next();
   EXPECT_EQ(searches, 8);
+}
+
+// Nobody may start yet; whoever looks for the next one among all of them each time takes a minute.
+TEST_F(WaitingQueueTest, NamingAllTakesTimeThatGrowsWithTheirNumber) {
+  constexpr size_t kMany = 5000;
+  for (const Policy policy : {Policy::kFcfs, Policy::kLongestPrefix, Policy::kPriority}) {
+    WaitingQueue queue(policy, shares, first_token);
+    const auto begin = std::chrono::steady_clock::now();
+    for (size_t i = 0; i < 2 * kMany; ++i) add(queue, std::to_string(i % kMany), static_cast<int32_t>(i / kMany), static_cast<int32_t>(i));
+    for (size_t i = 0; i < kMany; ++i) shares.charge(std::to_string(i), i % 100);
+    WaitingQueue::Order order(queue);
+    size_t named = 0;
+    while (order.next() != nullptr) ++named;
+    EXPECT_EQ(named, 2 * kMany);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10)) << "milliseconds are usual";
+  }
 }
 
 }  // namespace
