@@ -180,7 +180,8 @@ Result<service::Prompt> prepare(Services& services, const service::ServedModel& 
   if (chat == nullptr) return model.prepare(std::get<service::CompletionRequest>(ask));
   auto prompt = model.prepare(*chat);
   if (prompt || prompt.error().code != ErrorCode::kContextExceeded || services.overflow == Overflow::kRefuse) return prompt;
-  HEARTH_TRY(shortened, service::truncate_oldest_turns(*chat, model.context(), [&](const service::ChatRequest& shorter) { return model.render(shorter); }));
+  const auto prepare_shorter = [&](const service::ChatRequest& shorter) { return model.prepare(shorter); };
+  HEARTH_TRY(shortened, service::truncate_oldest_turns(*chat, model.context(), prepare_shorter));
   facts.dropped_turns = shortened.dropped_turns;
   facts.dropped_messages = shortened.dropped_messages;
   return shortened.prompt;

@@ -7,6 +7,7 @@
 namespace hearth::utf8 {
 
 constexpr char32_t kReplacement = 0xFFFD;
+constexpr size_t kLongest = 4;  // bytes of a character
 
 struct Decoded {
   char32_t code_point = kReplacement;  // kReplacement where invalid

@@ -8,20 +8,26 @@ static std::string spelled(const text::Tokenizer& tokenizer, std::optional<text:
   return id ? std::string(tokenizer.token_text(*id)) : "";
 }
 
-Result<Prompt> check_fits(Prompt prompt, uint32_t context) {
-  if (prompt.tokens.size() < context) return prompt;
+static Failure context_exceeded(std::string_view at_least, size_t tokens, uint32_t context) {
   Error error{ErrorCode::kContextExceeded,
-              fmt::format("the prompt has {} tokens and the context holds {}, of which the answer needs one at least: shorten "
+              fmt::format("the prompt has {}{} tokens and the context holds {}, of which the answer needs one at least: shorten "
                           "the prompt or raise the context",
-                          prompt.tokens.size(), context),
+                          at_least, tokens, context),
               {}};
-  error.asked = prompt.tokens.size();
+  error.asked = tokens;
   error.granted = context;
   return Failure(std::move(error));
 }
 
+Failure beyond_counting(uint32_t context) { return context_exceeded("at least ", most_counted(context), context); }
+
+Result<Prompt> check_fits(Prompt prompt, uint32_t context) {
+  if (prompt.tokens.size() < context) return prompt;
+  return context_exceeded("", prompt.tokens.size(), context);
+}
+
 Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplate& chat_template,
-                             const text::Tokenizer& tokenizer) {
+                             const text::Tokenizer& tokenizer, std::optional<uint32_t> context) {
   const auto& special = tokenizer.special();
   text::TemplateInput input;
   input.messages = request.messages;
@@ -33,12 +39,15 @@ Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplat
   HEARTH_TRY(rendered, chat_template.render(input));
 
   Prompt prompt;
-  prompt.tokens = tokenizer.encode(rendered.text, {.add_special = false, .parse_special = true, .plain = rendered.plain});
+  auto tokens = tokenizer.encode_within(context ? most_counted(*context) : SIZE_MAX, rendered.text,
+                                        {.add_special = false, .parse_special = true, .plain = rendered.plain});
+  if (!tokens) return beyond_counting(*context);
+  prompt.tokens = std::move(*tokens);
   if (special.adds_bos && special.bos && (prompt.tokens.empty() || prompt.tokens.front() != *special.bos))
     prompt.tokens.insert(prompt.tokens.begin(), *special.bos);
   prompt.thinking_is_open = opened_by_prompt(rendered.text);
   prompt.text = std::move(rendered.text);
-  return prompt;
+  return context ? check_fits(std::move(prompt), *context) : Result<Prompt>(std::move(prompt));
 }
 
 static OutputOptions output_options(const Prompt& prompt, const GenerationOptions& options, const text::Tokenizer& tokenizer) {
@@ -49,7 +58,9 @@ static OutputOptions output_options(const Prompt& prompt, const GenerationOption
           .reports_tokens = options.logprobs.has_value()};
 }
 
-Result<Prompt> ChatService::prepare(const ChatRequest& request) const { return render_prompt(request, template_, tokenizer_); }
+Result<Prompt> ChatService::prepare(const ChatRequest& request, std::optional<uint32_t> context) const {
+  return render_prompt(request, template_, tokenizer_, context);
+}
 
 Result<std::vector<std::shared_ptr<Generation>>> ChatService::submit(const Prompt& prompt, const GenerationOptions& options,
                                                                      std::span<const std::shared_ptr<EventReceiver>> receivers) {

@@ -22,6 +22,11 @@ struct Prompt {
 // kContextExceeded, with both counts, when a prompt leaves no room for an answer.
 Result<Prompt> check_fits(Prompt prompt, uint32_t context);
 
+// So many tokens of a prompt are counted. Whoever is told how many there are knows how much to leave out; beyond some contexts
+// that is not worth the work, and the error says "at least".
+constexpr size_t most_counted(uint32_t context) { return size_t{4} * context; }
+Failure beyond_counting(uint32_t context);
+
 class ChatService {
  public:
   // All must outlive the service.
@@ -33,8 +38,9 @@ class ChatService {
   // options, kDoesNotFit with both counts when the conversation exceeds the context.
   Result<Outcome> answer(const ChatRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted);
 
-  // The two halves of it, for an engine that another thread steps: one answer for each receiver. Errors as above.
-  Result<Prompt> prepare(const ChatRequest& request) const;
+  // The two halves of it, for an engine that another thread steps: one answer for each receiver. Errors as above, and with a
+  // context those of check_fits().
+  Result<Prompt> prepare(const ChatRequest& request, std::optional<uint32_t> context = {}) const;
   Result<std::vector<std::shared_ptr<Generation>>> submit(const Prompt& prompt, const GenerationOptions& options,
                                                           std::span<const std::shared_ptr<EventReceiver>> receivers);
 
@@ -45,8 +51,8 @@ class ChatService {
 };
 
 // Renders and tokenizes. The model's BOS token begins the prompt exactly once if the model adds one, whether the template
-// writes it or not.
+// writes it or not. Errors: the template's, and with a context those of check_fits().
 Result<Prompt> render_prompt(const ChatRequest& request, const text::ChatTemplate& chat_template,
-                             const text::Tokenizer& tokenizer);
+                             const text::Tokenizer& tokenizer, std::optional<uint32_t> context = {});
 
 }  // namespace hearth::service

@@ -5,11 +5,11 @@
 namespace hearth::service {
 
 // A prompt to be continued must not end with the EOS that some tokenizers add.
-std::vector<text::TokenId> CompletionService::prepare(const CompletionRequest& request) const {
+std::optional<std::vector<text::TokenId>> CompletionService::prepare_within(size_t most, const CompletionRequest& request) const {
   if (!request.tokens.empty()) return request.tokens;
-  auto tokens = tokenizer_.encode(request.prompt, {.add_special = true, .parse_special = request.parse_special});
+  auto tokens = tokenizer_.encode_within(most, request.prompt, {.add_special = true, .parse_special = request.parse_special});
   const auto& special = tokenizer_.special();
-  if (special.adds_eos && special.eos && tokens.size() > 1 && tokens.back() == *special.eos) tokens.pop_back();
+  if (tokens && special.adds_eos && special.eos && tokens->size() > 1 && tokens->back() == *special.eos) tokens->pop_back();
   return tokens;
 }
 

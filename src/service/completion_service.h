@@ -18,7 +18,8 @@ class CompletionService {
   Result<Outcome> complete(const CompletionRequest& request, EventReceiver& receiver, const std::atomic<bool>& interrupted);
 
   // As ChatService's.
-  std::vector<text::TokenId> prepare(const CompletionRequest& request) const;
+  std::vector<text::TokenId> prepare(const CompletionRequest& request) const { return *prepare_within(SIZE_MAX, request); }
+  std::optional<std::vector<text::TokenId>> prepare_within(size_t most, const CompletionRequest& request) const;  // as encode_within()
   Result<std::vector<std::shared_ptr<Generation>>> submit(std::vector<text::TokenId> prompt, const GenerationOptions& options,
                                                           std::span<const std::shared_ptr<EventReceiver>> receivers);
 

@@ -31,9 +31,10 @@ Result<Shortened> truncate_oldest_turns(const ChatRequest& request, uint32_t con
   Shortened best{std::move(fitting), static_cast<uint32_t>(high), 0};
   while (high > low + 1) {
     const size_t middle = low + (high - low) / 2;
-    HEARTH_TRY(prompt, prepare(without_turns(request, starts, middle)));
-    const bool fits = prompt.tokens.size() + room <= context;
-    if (fits) best = {std::move(prompt), static_cast<uint32_t>(middle), 0};
+    auto prompt = prepare(without_turns(request, starts, middle));
+    if (!prompt && prompt.error().code != ErrorCode::kContextExceeded) return Failure(std::move(prompt).error());
+    const bool fits = prompt && prompt->tokens.size() + room <= context;
+    if (fits) best = {std::move(*prompt), static_cast<uint32_t>(middle), 0};
     (fits ? high : low) = middle;
   }
   if (best.dropped_turns > 0) best.dropped_messages = static_cast<uint32_t>(starts[best.dropped_turns] - starts[0]);

@@ -15,7 +15,7 @@ struct Shortened {
 // that is not given, and never more than half). A turn is a user's message and all that follows it up to the next one, so
 // that calls of tools stay with their results. What stands before the first turn (system prompts) and the last turn stay.
 // Errors: kContextExceeded when those alone are too long.
-using Prepare = std::function<Result<Prompt>(const ChatRequest&)>;  // renders and tokenizes
+using Prepare = std::function<Result<Prompt>(const ChatRequest&)>;  // renders and tokenizes; may fail so for what is too long
 Result<Shortened> truncate_oldest_turns(const ChatRequest& request, uint32_t context, const Prepare& prepare);
 
 // The message at which each turn begins.

@@ -16,14 +16,13 @@ Result<std::unique_ptr<ServedModel>> ServedModel::make(std::string name, std::un
 }
 
 Result<Prompt> ServedModel::prepare(const ChatRequest& request) const {
-  HEARTH_TRY(prompt, chat_.prepare(request));
-  return check_fits(std::move(prompt), context_);
+  return chat_.prepare(request, context_);
 }
 
 Result<Prompt> ServedModel::prepare(const CompletionRequest& request) const {
-  Prompt prompt;
-  prompt.tokens = completion_.prepare(request);
-  return check_fits(std::move(prompt), context_);
+  auto tokens = completion_.prepare_within(most_counted(context_), request);
+  if (!tokens) return beyond_counting(context_);
+  return check_fits({.text = {}, .tokens = std::move(*tokens)}, context_);
 }
 
 Result<std::vector<std::shared_ptr<Generation>>> ServedModel::submit(const Prompt& prompt, bool is_chat, const GenerationOptions& options,

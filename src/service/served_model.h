@@ -23,7 +23,6 @@ class ServedModel {
   // As the services', from any thread. Errors: kContextExceeded when a prompt leaves no room.
   Result<Prompt> prepare(const ChatRequest& request) const;
   Result<Prompt> prepare(const CompletionRequest& request) const;
-  Result<Prompt> render(const ChatRequest& request) const { return chat_.prepare(request); }  // whatever its length
   Result<std::vector<std::shared_ptr<Generation>>> submit(const Prompt& prompt, bool is_chat, const GenerationOptions& options,
                                                           std::span<const std::shared_ptr<EventReceiver>> receivers);
 

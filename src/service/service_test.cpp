@@ -61,6 +61,21 @@ TEST(RenderPromptTest, thinking_is_passed_on_and_noticed) {
   EXPECT_EQ(prompt->thinking_is_open->close, "</think>");
 }
 
+TEST(RenderPromptTest, the_tokens_of_what_is_too_long_are_counted_up_to_some_contexts) {
+  const ByteTokenizer tokenizer;
+  for (const auto& [bytes, asked, words] : {std::tuple(9u, 11u, "the prompt has 11 tokens and the context holds 10"),
+                                            {38u, 40u, "the prompt has 40 tokens and"},
+                                            {1000u, 40u, "the prompt has at least 40 tokens and the context holds 10"}}) {
+    const auto refused = render_prompt(asking(std::string(bytes, 'a')), *parsed(kTemplate), tokenizer, 10);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kContextExceeded);
+    EXPECT_EQ(refused.error().asked, asked);
+    EXPECT_EQ(refused.error().granted, 10u);
+    EXPECT_TRUE(refused.error().message.starts_with(words)) << refused.error().message;
+  }
+  EXPECT_EQ(render_prompt(asking("1234567"), *parsed(kTemplate), tokenizer, 10)->tokens.size(), 9u);
+}
+
 TEST(ChatServiceTest, answers_and_keeps_reasoning_apart) {
   const ByteTokenizer tokenizer;
   auto script = bytes_of("hm</think>\nHi!");

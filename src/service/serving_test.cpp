@@ -113,13 +113,13 @@ class Shortening : public ::testing::Test {
     for (const char* role : {"system", "user", "assistant", "user", "assistant", "tool", "assistant", "user", "assistant", "user"})
       request_.messages.push_back(text::Message::of(role, std::string(10, static_cast<char>('a' + request_.messages.size()))));
   }
-  // A prompt of as many tokens as its messages have bytes.
-  Result<Shortened> shorten(uint32_t context) {
+  // A prompt of as many tokens as its messages have bytes; of one that is too long nothing more may be known.
+  Result<Shortened> shorten(uint32_t context, bool counts_all = true) {
     return truncate_oldest_turns(request_, context, [&](const ChatRequest& request) {
       Prompt prompt;
       for (const auto& message : request.messages) prompt.text += message.text();
       prompt.tokens = bytes_of(prompt.text);
-      return Result<Prompt>(std::move(prompt));
+      return counts_all ? Result<Prompt>(std::move(prompt)) : check_fits(std::move(prompt), context);
     });
   }
   ChatRequest request_;
@@ -137,6 +137,10 @@ TEST_F(Shortening, LeavesOutWholeTurnsFromTheOldest) {
   EXPECT_EQ(two->dropped_messages, 6u);
   EXPECT_TRUE(two->prompt.text.starts_with("aaaaaaaaaahhhh")) << two->prompt.text;
   EXPECT_EQ(shorten(30)->dropped_turns, 3u);  // system and the last question stay
+  for (uint32_t context = 21; context < 120; ++context) {
+    EXPECT_EQ(shorten(context, /*counts_all=*/false)->dropped_turns, shorten(context)->dropped_turns) << context;
+    EXPECT_EQ(shorten(context, /*counts_all=*/false)->prompt.text, shorten(context)->prompt.text) << context;
+  }
 }
 
 TEST_F(Shortening, GivesUpWhenTheLastTurnAloneIsTooLong) {

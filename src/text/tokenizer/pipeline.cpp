@@ -29,12 +29,18 @@ class Pipeline final : public Tokenizer {
   }
 
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override {
+    return *encode_within(SIZE_MAX, text, options);
+  }
+
+  std::optional<std::vector<TokenId>> encode_within(size_t most, std::string_view text, const EncodeOptions& options) const override {
     std::vector<TokenId> ids;
-    ids.reserve(text.size() / 3 + 8);
+    ids.reserve(std::min(text.size() / 3, most) + 8);
     if (options.add_special) ids = parts_.prefix;
-    if (is_valid_utf8(text)) encode_valid(text, options.parse_special, options.plain, ids);
-    else encode_repaired(text, options, ids);
+    ModelSink sink(*parts_.model, most, ids);
+    if (is_valid_utf8(text)) encode_valid(text, options.parse_special, options.plain, sink);
+    else encode_repaired(text, options, sink);
     if (options.add_special) ids.insert(ids.end(), parts_.suffix.begin(), parts_.suffix.end());
+    if (!sink.fits || ids.size() > most) return std::nullopt;
     return ids;
   }
 
@@ -64,34 +70,36 @@ class Pipeline final : public Tokenizer {
   std::string_view summary() const override { return summary_; }
 
  private:
-  // Feeds the pieces of the pre-tokenizer to the model.
+  // Feeds the pieces of the pre-tokenizer to the model, as long as they fit.
   struct ModelSink final : PieceSink {
-    ModelSink(const Model& to, std::vector<TokenId>& into) : model(to), ids(into) {}
-    void piece(std::string_view text) override { model.encode(text, ids); }
+    ModelSink(const Model& to, size_t most_ids, std::vector<TokenId>& into) : model(to), most(most_ids), ids(into) {}
+    void piece(std::string_view text) override { fits = fits && model.encode(text, most, ids); }
+    bool wants_more() const override { return fits; }
     const Model& model;
+    const size_t most;
     std::vector<TokenId>& ids;
+    bool fits = true;
   };
 
-  void encode_valid(std::string_view text, bool control, std::span<const TextRange> plain,
-                    std::vector<TokenId>& ids) const {
+  void encode_valid(std::string_view text, bool control, std::span<const TextRange> plain, ModelSink& sink) const {
     for (const TextPart& part : raw_added_.split(text, control, plain)) {
-      if (part.id >= 0) ids.push_back(part.id);
-      else encode_part(part.text, part.text.data() == text.data(), ids);
+      if (!sink.fits) return;
+      if (part.id >= 0) sink.ids.push_back(part.id);
+      else encode_part(part.text, part.text.data() == text.data(), sink);
     }
   }
 
-  void encode_part(std::string_view text, bool at_start, std::vector<TokenId>& ids) const {
-    ModelSink sink(*parts_.model, ids);
+  void encode_part(std::string_view text, bool at_start, ModelSink& sink) const {
     if (parts_.normalizer.empty()) return parts_.pre_tokenizer.split(text, at_start, sink);
     const std::string normal = parts_.normalizer.run(text);
     for (const TextPart& part : normal_added_.split(normal, false, {})) {
-      if (part.id >= 0) ids.push_back(part.id);
+      if (part.id >= 0) sink.ids.push_back(part.id);
       else parts_.pre_tokenizer.split(part.text, at_start && part.text.data() == normal.data(), sink);
     }
   }
 
   // Invalid UTF-8 becomes U+FFFD first, as every reference implementation sees it; the plain ranges move along.
-  void encode_repaired(std::string_view text, const EncodeOptions& options, std::vector<TokenId>& ids) const {
+  void encode_repaired(std::string_view text, const EncodeOptions& options, ModelSink& sink) const {
     std::string repaired;
     std::vector<TextRange> plain(options.plain.begin(), options.plain.end());
     size_t next_begin = 0, next_end = 0;
@@ -106,7 +114,7 @@ class Pipeline final : public Tokenizer {
       else utf8::append(utf8::kReplacement, repaired);
       at += c.length;
     }
-    encode_valid(repaired, options.parse_special, plain, ids);
+    encode_valid(repaired, options.parse_special, plain, sink);
   }
 
   std::string print(TokenId id, bool with_control, bool first) const {

@@ -39,6 +39,11 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   virtual std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options = {}) const = 0;
+  // Nothing if there would be more than `most` tokens. Of a longer text little more than the beginning is then encoded.
+  virtual std::optional<std::vector<TokenId>> encode_within(size_t most, std::string_view text, const EncodeOptions& options = {}) const {
+    auto ids = encode(text, options);
+    return ids.size() <= most ? std::optional(std::move(ids)) : std::nullopt;
+  }
 
   // The bytes of the tokens, as the model's decoder joins them. Control tokens print as nothing unless `with_control`.
   // Ids outside the vocabulary print as nothing.

@@ -72,12 +72,18 @@ class Speller {
   }
 
   TokenId find(std::string_view word) const { return words_.find(word); }
-  size_t longest() const { return words_.longest(); }
+  // The most bytes of a word that one token can stand for; SIZE_MAX where characters may go, or share an unknown token.
+  size_t most_bytes() const {
+    const auto has_all = [](std::span<const TokenId> of_bytes) { return std::ranges::all_of(of_bytes, [](TokenId id) { return id >= 0; }); };
+    const bool knows_all = starts_as_plain_bytes() && has_all(byte_symbols_);
+    const bool tells_all = has_all(byte_tokens_) || (options_.unknown && !options_.fuse_unknown);
+    return knows_all || (tells_all && !options_.drops_unknown) ? std::max(utf8::kLongest, words_.longest()) : SIZE_MAX;
+  }
   bool starts_as_bytes() const { return options_.byte_level || options_.raw_bytes; }
 
   void start(std::string_view word, std::vector<Symbol>& symbols) const {
     symbols.clear();
-    const bool plain_bytes = starts_as_bytes() && options_.word_end.empty() && options_.word_inside.empty();
+    const bool plain_bytes = starts_as_plain_bytes();
     for (uint32_t i = 0; i < word.size();) {
       uint32_t end = starts_as_bytes() ? i + 1 : static_cast<uint32_t>(i + char_length(word[i]));
       TokenId id = plain_bytes ? byte_symbols_[static_cast<uint8_t>(word[i])] : symbol(word, i, end);
@@ -103,6 +109,8 @@ class Speller {
   }
 
  private:
+  bool starts_as_plain_bytes() const { return starts_as_bytes() && options_.word_end.empty() && options_.word_inside.empty(); }
+
   TokenId symbol(std::string_view word, size_t begin, size_t end) const {
     const std::string_view text = word.substr(begin, end - begin);
     if (options_.word_end.empty() && options_.word_inside.empty()) return words_.find(text);
@@ -175,22 +183,29 @@ class Bpe final : public Model {
       : options_(std::move(options)),
         speller_(vocabulary, options_),
         rules_(make_rules(speller_)),
-        owner_(WordCache::new_owner()) {
+        owner_(WordCache::new_owner()),
+        most_bytes_(speller_.most_bytes()) {
     if (options_.words_start_at_space) cuts_ = bytes_before_words(vocabulary);
   }
 
   std::string_view name() const override { return speller_.starts_as_bytes() ? "byte-level BPE" : "BPE"; }
 
-  void encode(std::string_view text, std::vector<TokenId>& ids) const override {
-    if (!options_.words_start_at_space) return encode_word(text, ids);
+  bool encode(std::string_view text, size_t most, std::vector<TokenId>& ids) const override {
+    if (ids.size() > most || text.size() / most_bytes_ > most - ids.size()) return false;
+    if (!options_.words_start_at_space) {
+      encode_word(text, ids);
+      return ids.size() <= most;
+    }
     size_t begin = 0;
     for (size_t i = text.find(kSpaceMark); i != std::string_view::npos;
          i = text.find(kSpaceMark, i + kSpaceMark.size())) {
       if (i == begin || !cuts_[static_cast<uint8_t>(text[i - 1])]) continue;
       encode_word(text.substr(begin, i - begin), ids);
       begin = i;
+      if (ids.size() > most) return false;
     }
     encode_word(text.substr(begin), ids);
+    return ids.size() <= most;
   }
 
  private:
@@ -230,6 +245,7 @@ class Bpe final : public Model {
   const Speller speller_;
   const Rules rules_;
   const uint64_t owner_;
+  const size_t most_bytes_;  // of a word that one token can stand for
   ByteSet cuts_{};  // a space mark behind one of these bytes begins a word
 };
 

@@ -11,8 +11,9 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual std::string_view name() const = 0;  // "byte-level BPE"
-  // Appends the ids of `word`, which is valid UTF-8. Control tokens never come out.
-  virtual void encode(std::string_view word, std::vector<TokenId>& ids) const = 0;
+  // Appends the ids of `word`, which is valid UTF-8. Control tokens never come out. False: there would be more than `most`
+  // ids, those before the word among them, and what was appended is of no use.
+  virtual bool encode(std::string_view word, size_t most, std::vector<TokenId>& ids) const = 0;
 };
 
 }  // namespace hearth::text

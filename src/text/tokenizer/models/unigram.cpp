@@ -4,6 +4,7 @@
 #include <limits>
 #include <ranges>
 
+#include "base/utf8.h"
 #include "text/tokenizer/models/byte_trie.h"
 #include "text/unicode/char_class.h"
 
@@ -27,7 +28,9 @@ class Unigram final : public Model {
   Unigram(const Vocabulary& vocabulary, UnigramOptions options)
       : vocabulary_(vocabulary), options_(std::move(options)), trie_(trie_of(vocabulary)) {
     auto lowest = std::numeric_limits<Score>::max();
+    size_t longest = 0;
     for (TokenId id = 0; vocabulary.has(id); ++id) {
+      longest = std::max(longest, vocabulary.text(id).size());
       if (vocabulary.kind(id) != TokenKind::kNormal) continue;
       lowest = std::min(lowest, score(id));
       highest_ = std::max(highest_, score(id));
@@ -38,15 +41,18 @@ class Unigram final : public Model {
       byte_tokens_[b] = options_.byte_fallback ? vocabulary.byte_token(static_cast<uint8_t>(b)) : -1;
       all_bytes_ = all_bytes_ && byte_tokens_[b] >= 0;
     }
+    if (all_bytes_ || !options_.fuse_unknown) most_bytes_ = std::max(utf8::kLongest, longest);
   }
 
   std::string_view name() const override { return "unigram"; }
 
-  void encode(std::string_view text, std::vector<TokenId>& ids) const override {
+  bool encode(std::string_view text, size_t most, std::vector<TokenId>& ids) const override {
+    if (ids.size() > most || text.size() / most_bytes_ > most - ids.size()) return false;
     std::vector<Step> best(text.size() + 1);
     best[0].begin = 0;
     for (size_t at = 0; at < text.size(); at += char_length(text[at])) extend(text, at, best);
     write(text, best, ids);
+    return ids.size() <= most;
   }
 
  private:
@@ -100,6 +106,7 @@ class Unigram final : public Model {
   Score unknown_score_ = 0, highest_ = std::numeric_limits<Score>::lowest();
   TokenId byte_tokens_[256];
   bool all_bytes_ = true;
+  size_t most_bytes_ = SIZE_MAX;  // of a text that one token can stand for
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ class WordPiece final : public Model {
 
   std::string_view name() const override { return "WordPiece"; }
 
-  void encode(std::string_view word, std::vector<TokenId>& ids) const override {
+  bool encode(std::string_view word, size_t most, std::vector<TokenId>& ids) const override {
     const size_t before = ids.size();
     bool known = utf8::count(word) <= options_.max_characters;
     for (size_t at = 0; known && at < word.size();) {
@@ -25,9 +25,11 @@ class WordPiece final : public Model {
       known = taken > 0;
       at += taken;
     }
-    if (known) return;
-    ids.resize(before);
-    ids.push_back(options_.unknown);
+    if (!known) {
+      ids.resize(before);
+      ids.push_back(options_.unknown);
+    }
+    return ids.size() <= most;
   }
 
  private:
@@ -55,10 +57,11 @@ class WordLevel final : public Model {
   WordLevel(const Vocabulary& vocabulary, std::optional<TokenId> unknown)
       : vocabulary_(vocabulary), unknown_(unknown) {}
   std::string_view name() const override { return "word level"; }
-  void encode(std::string_view word, std::vector<TokenId>& ids) const override {
+  bool encode(std::string_view word, size_t most, std::vector<TokenId>& ids) const override {
     const auto id = vocabulary_.find(word);
     if (id && vocabulary_.spelled_by_text(*id)) ids.push_back(*id);
     else if (unknown_) ids.push_back(*unknown_);
+    return ids.size() <= most;
   }
 
  private:

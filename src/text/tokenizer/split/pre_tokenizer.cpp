@@ -49,10 +49,10 @@ class Joiner {
   bool is_match_ = false, pending_ = false;
 };
 
-void apply_scanner(Scanner scan, std::string_view text, Joiner& joiner) {
+void apply_scanner(Scanner scan, std::string_view text, Joiner& joiner, const PieceSink& sink) {
   const char *const begin = text.data(), *const end = begin + text.size();
   const char* gap = begin;
-  for (const char* p = begin; p != end;) {
+  for (const char* p = begin; p != end && sink.wants_more();) {
     const size_t length = scan(p, end);
     if (length == 0) {
       p += char_length(*p);
@@ -68,7 +68,7 @@ void apply_scanner(Scanner scan, std::string_view text, Joiner& joiner) {
 // The usual case, without the joiner.
 void isolate(Scanner scan, std::string_view text, PieceSink& sink) {
   const char *const end = text.data() + text.size(), *gap = text.data();
-  for (const char* p = gap; p != end;) {
+  for (const char* p = gap; p != end && sink.wants_more();) {
     const size_t length = scan(p, end);
     if (length == 0) {
       p += char_length(*p);
@@ -81,9 +81,9 @@ void isolate(Scanner scan, std::string_view text, PieceSink& sink) {
   if (gap != end) sink.piece({gap, static_cast<size_t>(end - gap)});
 }
 
-void apply_regex(const Regex& regex, std::string_view text, Joiner& joiner) {
+void apply_regex(const Regex& regex, std::string_view text, Joiner& joiner, const PieceSink& sink) {
   size_t gap = 0, from = 0;
-  while (from <= text.size()) {
+  while (from <= text.size() && sink.wants_more()) {
     const auto match = regex.find(text, from);
     if (!match) break;
     joiner.range(gap, match->begin, false);
@@ -102,8 +102,8 @@ void apply(const PatternSplit& split, std::string_view text, bool, PieceSink& si
   if (scanner != nullptr && split.behavior == SplitBehavior::kIsolated && !split.invert)
     return isolate(*scanner, text, sink);
   Joiner joiner(split, text, sink);
-  if (scanner != nullptr) apply_scanner(*scanner, text, joiner);
-  else apply_regex(std::get<Regex>(split.pattern), text, joiner);
+  if (scanner != nullptr) apply_scanner(*scanner, text, joiner, sink);
+  else apply_regex(std::get<Regex>(split.pattern), text, joiner, sink);
   joiner.flush();
 }
 
@@ -175,6 +175,7 @@ void PreTokenizer::run(size_t step, std::string_view text, bool at_start, PieceS
     Next(const PreTokenizer& owner, size_t step, bool at_start, PieceSink& sink)
         : owner(owner), step(step), at_start(at_start), sink(sink) {}
     void piece(std::string_view text) override { owner.run(step, text, std::exchange(at_start, false), sink); }
+    bool wants_more() const override { return sink.wants_more(); }
     const PreTokenizer& owner;
     size_t step;
     bool at_start;

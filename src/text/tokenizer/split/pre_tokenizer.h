@@ -45,6 +45,7 @@ using PreStep = std::variant<PatternSplit, PrefixSpace, Metaspace, DigitThrees, 
 class PieceSink {
  public:
   virtual void piece(std::string_view text) = 0;  // never empty; valid during the call
+  virtual bool wants_more() const { return true; }  // false: what follows is of no use
 
  protected:
   ~PieceSink() = default;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "base/random.h"
 #include "base/utf8.h"
@@ -166,6 +167,52 @@ TEST(Tokenizer, lossless_vocabularies_give_the_text_back) {
     for (const char* text : {"Hello  world\n\n\t x", " leading", "naïve 日本語 한국어 😀👩‍👩‍👧",
                              "\x01\x7F", "a\u0301 ½ \u3000"})
       EXPECT_EQ(t->decode(t->encode(text)), text) << name;
+  }
+}
+
+// What fits is encoded as ever, to the last token; what does not is refused.
+TEST(Tokenizer, encodes_within_a_bound_what_fits_it) {
+  const auto expect_same = [](const Tokenizer& t, const std::string& text, const std::string& what) {
+    for (const bool special : {false, true}) {
+      const EncodeOptions options{.add_special = special, .parse_special = special};
+      const auto whole = t.encode(text, options);
+      for (const size_t most : {whole.size(), whole.size() + 1, whole.size() * 2, SIZE_MAX})
+        EXPECT_EQ(t.encode_within(most, text, options), whole) << what;
+      for (size_t more = whole.size(); more > 0; more /= 2)
+        EXPECT_EQ(t.encode_within(more - 1, text, options), std::nullopt) << what;
+    }
+  };
+  const std::vector<std::string> parts = {"the", " the", "aaaaaaaaaaaaaaaa", "<tool>", "<|im_end|>", " ", "                ",
+                                          "\n", "naïve", "日本語", "😀", "\xFF", "▁▁▁▁", "1234567", "e\u0301", "\u0301",
+                                          "!!!!!!!!", "\u3000", "Donaudampfschifffahrt"};
+  Random random(5);
+  const auto random_text = [&] {
+    std::string text;
+    for (uint64_t n = random.below(40); n > 0; --n) {
+      const std::string& part = parts[random.below(parts.size())];
+      for (uint64_t times = random.below(8); times > 0; --times) text += part;
+    }
+    return text;
+  };
+  const auto own = byte_tokenizer();
+  for (int i = 0; i < 200; ++i) expect_same(*own, random_text(), "bytes");
+  HEARTH_SKIP_WITHOUT_SHARED_DATA();
+  for (const char* name : {"llama-spm", "gemma-4", "llama-bpe", "gpt-2", "qwen2", "deepseek-llm", "bert-bge", "phi-3"}) {
+    const std::string path = testing::shared_data() + "/tokenizers/gguf_vocab/ggml-vocab-" + name + ".gguf";
+    const auto t = load_gguf_tokenizer(testing::GgufVocab::read(path)).value();
+    for (int i = 0; i < 200; ++i) expect_same(*t, random_text(), name);
+  }
+}
+
+// A word without end, which takes seconds and a gigabyte to encode, and one word after the other.
+TEST(Tokenizer, what_is_far_beyond_its_bound_costs_little) {
+  const auto t = byte_tokenizer();
+  std::string words;
+  while (words.size() < 30 << 20) words += "the zebra ";
+  for (const std::string& text : {std::string(30 << 20, 'a'), words}) {
+    const auto cpu = std::clock();
+    EXPECT_EQ(t->encode_within(1000, text), std::nullopt);
+    EXPECT_LT(std::clock() - cpu, 10 * CLOCKS_PER_SEC);  // a tenth of a second is usual
   }
 }
 
