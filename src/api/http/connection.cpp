@@ -6,6 +6,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "api/http/access.h"
 #include "api/http/errors.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -32,12 +33,22 @@ std::string request_id(const Request& request) {
   return fmt::format("req-{:016x}", random_seed());
 }
 
+Error no_room(const Limits& limits) {
+  constexpr uint32_t kRetryAfter = 5;  // seconds
+  Error busy{ErrorCode::kBusy,
+             fmt::format("large requests on their way in fill the {} MB for their bodies, or this key's part of them: try again in {} s",
+                         limits.arriving_bytes >> 20, kRetryAfter),
+             {}};
+  busy.retry_after_seconds = kRetryAfter;
+  return busy;
+}
+
 }  // namespace
 
 Connection::Connection(asio::any_io_executor executor, std::unique_ptr<Stream> stream, const ServerOptions& options,
-                       const Handler& handler, const Admission& admits)
+                       const Handler& handler, const Admission& admits, BodyRoom& bodies)
     : executor_(executor), stream_(std::move(stream)), options_(options), limits_(options.limits), handler_(handler), admits_(admits),
-      parser_(limits_.header_bytes, limits_.body_bytes), deadline_(executor), news_(executor), room_(executor) {}
+      bodies_(bodies), parser_(limits_.header_bytes, limits_.body_bytes), deadline_(executor), news_(executor), room_(executor) {}
 
 void Connection::expire_in(Milliseconds time) {
   is_late_ = false;
@@ -99,7 +110,7 @@ awaitable<void> Connection::run() {
       }
       if (!*request) break;
       (*request)->id = request_id(**request);
-      const bool goes_on = co_await answer(std::make_shared<const Request>(std::move(**request)));
+      const bool goes_on = co_await answer(std::move(**request));
       if (leaves_body_) co_await linger();
       if (!goes_on || leaves_body_) break;
     }
@@ -130,9 +141,24 @@ awaitable<void> Connection::read_loop() {
   wake();
 }
 
+// Room for a body of so many bytes; no more than a buffer's worth of it is read meanwhile. Null: the connection was cut.
+awaitable<Result<std::unique_ptr<BodyRoom::Claim>>> Connection::find_room(size_t bytes) {
+  const auto head = parser_.head();
+  auto claim = bodies_.claim(head ? client_key(*head) : "", bytes, [this] { wake(); });
+  expire_in(limits_.room_time);
+  while (!claim->has_room()) {
+    if (!stream_->socket().is_open()) co_return nullptr;
+    if (is_late_) co_return Failure(no_room(limits_));
+    co_await wait(kForEver);
+  }
+  co_return claim;
+}
+
 // Nothing: the connection ends between requests.
 awaitable<Result<std::optional<Request>>> Connection::next_request() {
-  bool has_begun = false, is_in_body = false;
+  bool has_begun = false, is_in_body = false, is_continued = false;
+  size_t most_body = 0;
+  std::unique_ptr<BodyRoom::Claim> room;  // of a body that is not small
   idle_since_ = Clock::now();
   expire_in(limits_.idle_time);
   while (true) {
@@ -160,7 +186,19 @@ awaitable<Result<std::optional<Request>>> Connection::next_request() {
         co_return std::optional<Request>(std::move(*head));
       }
       if (const auto fits = parser_.limit_body(*body_bytes); !fits) co_return Failure(fits.error());
-      if (parser_.expects_continue() && !co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return std::optional<Request>();
+      most_body = parser_.announced_body().value_or(*body_bytes);
+      expire_in(limits_.body_time);
+    }
+    if (is_in_body && room == nullptr && parser_.announced_body().value_or(parser_.arrived_body()) > limits_.free_body_bytes) {
+      auto found = co_await find_room(most_body);
+      if (!found) co_return Failure(std::move(found).error());
+      if (*found == nullptr) co_return std::optional<Request>();
+      room = std::move(*found);
+      expire_in(limits_.body_time);
+    }
+    if (is_in_body && !is_continued && parser_.expects_continue()) {
+      is_continued = true;
+      if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n")) co_return std::optional<Request>();
       expire_in(limits_.body_time);
     }
     if (taken > 0 && !input_.empty()) continue;
@@ -186,11 +224,15 @@ std::shared_ptr<Exchange> Connection::open_exchange(std::shared_ptr<const Reques
   return exchange;
 }
 
-// Returns whether the connection goes on.
-awaitable<bool> Connection::answer(std::shared_ptr<const Request> request) {
+// Returns whether the connection goes on. The body is the handler's alone, so that it goes when nobody needs it any more.
+awaitable<bool> Connection::answer(Request whole) {
   const auto begin = Clock::now();
+  std::string body = std::exchange(whole.body, {});
+  const auto request = std::make_shared<const Request>(whole);
+  whole.body = std::move(body);
   const auto exchange = open_exchange(request);
-  handler_(request, std::shared_ptr<ResponseWriter>(exchange.get(), [exchange](ResponseWriter*) { exchange->abandon(); }));
+  handler_(std::make_shared<const Request>(std::move(whole)),
+           std::shared_ptr<ResponseWriter>(exchange.get(), [exchange](ResponseWriter*) { exchange->abandon(); }));
   bool is_whole = false;
   while (!is_whole) {
     const Exchange::News news = exchange->take();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "api/http/body_room.h"
 #include "api/http/exchange.h"
 #include "api/http/parser.h"
 #include "api/http/server.h"
@@ -17,7 +18,7 @@ namespace hearth::api {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(boost::asio::any_io_executor executor, std::unique_ptr<Stream> stream, const ServerOptions& options, const Handler& handler,
-             const Admission& admits);
+             const Admission& admits, BodyRoom& bodies);
 
   boost::asio::awaitable<void> run();  // to the connection's end
 
@@ -32,7 +33,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   boost::asio::awaitable<void> read_loop();
   boost::asio::awaitable<Result<std::optional<Request>>> next_request();
-  boost::asio::awaitable<bool> answer(std::shared_ptr<const Request> request);
+  boost::asio::awaitable<Result<std::unique_ptr<BodyRoom::Claim>>> find_room(size_t bytes);
+  boost::asio::awaitable<bool> answer(Request request);
   boost::asio::awaitable<void> refuse(Error error);
   boost::asio::awaitable<bool> write(const std::string& bytes);
   boost::asio::awaitable<void> linger();
@@ -50,6 +52,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const Limits& limits_;
   const Handler& handler_;
   const Admission& admits_;
+  BodyRoom& bodies_;
   RequestParser parser_;
   boost::asio::steady_timer deadline_, news_, room_;
   std::string input_;                  // read and not yet parsed

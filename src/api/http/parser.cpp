@@ -57,6 +57,13 @@ Result<void> RequestParser::limit_body(size_t bytes) {
   return {};
 }
 
+std::optional<size_t> RequestParser::announced_body() const {
+  const auto announced = parser_->beast.content_length();
+  return announced ? std::optional(static_cast<size_t>(*announced)) : std::nullopt;
+}
+
+size_t RequestParser::arrived_body() const { return parser_->beast.get().body().size(); }
+
 namespace {
 
 int hex_value(char c) {

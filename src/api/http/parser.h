@@ -2,6 +2,7 @@
 // Bytes of a connection to requests, strictly and within bounds. The only place that knows Boost.Beast.
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "api/http/message.h"
@@ -25,6 +26,9 @@ class RequestParser {
 
   // A bound for the body of the present request, once the header is there. Errors: kTooLarge if it is announced to be larger.
   Result<void> limit_body(size_t bytes);
+
+  std::optional<size_t> announced_body() const;  // its bytes; nothing: it comes in chunks, or there is none
+  size_t arrived_body() const;                   // bytes
 
   // The request without its body, once the header is there. Its id is not set. Errors: kInvalidArgument for a target that is no path
   // or a missing or doubled Host.

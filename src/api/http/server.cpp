@@ -36,7 +36,8 @@ constexpr std::string_view kFull =
 class AsioServer final : public Server {
  public:
   explicit AsioServer(const ServerOptions& options)
-      : options_(options), workers_(options.workers), brief_worker_(1), signals_(io_), tcp_(io_), local_(io_), patience_(io_) {}
+      : options_(options), bodies_(options.limits.arriving_bytes), workers_(options.workers), brief_worker_(1), signals_(io_), tcp_(io_), local_(io_),
+        patience_(io_) {}
   ~AsioServer() override {
     join_workers();
     if (local_.is_open() || is_bound_locally_) ::unlink(options_.unix_socket.c_str());
@@ -79,6 +80,7 @@ class AsioServer final : public Server {
   void cut();
 
   const ServerOptions options_;
+  BodyRoom bodies_;                   // outlives the connections, which end with io_
   asio::io_context io_{1};
   asio::thread_pool workers_, brief_worker_;
   std::mutex working_;                // guards the next two
@@ -217,7 +219,7 @@ void AsioServer::start(Socket socket) {
   }
   if (tcp_.is_open()) socket.set_option(tcp::no_delay(true), ignored);
   auto stream = tls_ ? make_tls_stream(std::move(socket), *tls_) : make_plain_stream(std::move(socket));
-  auto connection = std::make_shared<Connection>(io_.get_executor(), std::move(stream), options_, handler_, admits_);
+  auto connection = std::make_shared<Connection>(io_.get_executor(), std::move(stream), options_, handler_, admits_, bodies_);
   connections_.insert(connection);
   asio::co_spawn(io_, [connection] { return connection->run(); }, [this, connection](std::exception_ptr thrown) {
     if (thrown) log::warn("a connection failed: it is closed");
