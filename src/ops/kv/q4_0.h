@@ -67,7 +67,7 @@ struct Q4_0 {
   template <class Simd>
   struct Values {
     HEARTH_ALWAYS_INLINE explicit Values(const ValueTile& tile) : tile_(&tile) {}
-    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t token, uint32_t half) const {
+    HEARTH_ALWAYS_INLINE typename Simd::F at(size_t token, uint32_t half) const {
       return codes<Simd>(tile_->nibbles[token], half != 0);
     }
     HEARTH_ALWAYS_INLINE typename Simd::F scales() const { return Simd::load(tile_->scales); }

@@ -86,7 +86,7 @@ struct Q5_1 {
       Simd::store(scales_, Simd::load(tile.scales));
       Simd::store(offsets_, Simd::load(tile.offsets));
     }
-    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t token, uint32_t half) const {
+    HEARTH_ALWAYS_INLINE typename Simd::F at(size_t token, uint32_t half) const {
       const auto numbers = codes<Simd>(tile_->nibbles[token], half != 0, tile_->high[token][half]);
       return Simd::add(Simd::mul(Simd::set1(scales_[token]), numbers), Simd::set1(offsets_[token]));
     }

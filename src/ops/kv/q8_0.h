@@ -56,7 +56,7 @@ struct Q8_0 {
   template <class Simd>
   struct Values {
     HEARTH_ALWAYS_INLINE explicit Values(const ValueTile& tile) : tile_(&tile) {}
-    HEARTH_ALWAYS_INLINE typename Simd::F at(uint32_t token, uint32_t half) const {
+    HEARTH_ALWAYS_INLINE typename Simd::F at(size_t token, uint32_t half) const {
       return Simd::to_float(Simd::widen(tile_->codes[token] + 16 * half));
     }
     HEARTH_ALWAYS_INLINE typename Simd::F scales() const { return Simd::load(tile_->scales); }

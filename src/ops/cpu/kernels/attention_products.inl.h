@@ -30,7 +30,7 @@ struct WideBlocks {
   template <class>
   struct Values {
     HEARTH_ALWAYS_INLINE explicit Values(const ValueTile& tile) : tile_(&tile) {}
-    HEARTH_ALWAYS_INLINE F at(uint32_t token, uint32_t half) const { return Simd::load(tile_->codes[token] + 16 * half); }
+    HEARTH_ALWAYS_INLINE F at(size_t token, uint32_t half) const { return Simd::load(tile_->codes[token] + 16 * half); }
     HEARTH_ALWAYS_INLINE F scales() const { return Simd::load(tile_->scales); }
 
    private:
@@ -49,6 +49,13 @@ struct PartTiles {
 
 // Pages are short runs of memory, each beginning anew for the processor's own prefetching: lines are asked for one part ahead.
 HEARTH_ALWAYS_INLINE void fetch(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
+
+// factor * x + sum. Numbers of few queries stay in memory, where multiplications take them; those of many meet fewer vectors each.
+template <unsigned kQ>
+HEARTH_ALWAYS_INLINE F multiply_add(const float* factor, F x, F sum) {
+  if constexpr (kQ <= kDirectQueries) return Simd::fma(factor, x, sum);
+  else return Simd::fma(Simd::set1(*factor), x, sum);
+}
 
 // A tile's keys of kT * 16 tokens, block after block.
 template <class Type, unsigned kT>
@@ -89,9 +96,8 @@ HEARTH_ALWAYS_INLINE void score_tiles(const float* queries, const std::byte* con
     keys.load(block, i, key);
     HEARTH_UNROLL
     for (unsigned q = 0; q < kQ; ++q) {
-      const F query = Simd::set1(queries[i * kQ + q]);
       HEARTH_UNROLL
-      for (unsigned t = 0; t < kT; ++t) sums[q][t] = Simd::fma(query, key[t], sums[q][t]);
+      for (unsigned t = 0; t < kT; ++t) sums[q][t] = multiply_add<kQ>(queries + i * kQ + q, key[t], sums[q][t]);
     }
   };
   const auto multiply_half = [&](unsigned block, unsigned first) HEARTH_LAMBDA {
@@ -154,8 +160,8 @@ struct TileValues {  // in rows
       : rows(reinterpret_cast<const Number*>(values.of[tile]) + 16 * vector),
         next(reinterpret_cast<const Number*>(values.next[tile]) + 16 * vector),
         stride(values.row_bytes / sizeof(Number)) {}
-  HEARTH_ALWAYS_INLINE F at(unsigned token, unsigned t) const { return Type::template load<Simd>(rows + token * stride + 16 * t); }
-  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned token) const {
+  HEARTH_ALWAYS_INLINE F at(size_t token, unsigned t) const { return Type::template load<Simd>(rows + token * stride + 16 * t); }
+  HEARTH_ALWAYS_INLINE void fetch_ahead(size_t token) const {
     HEARTH_UNROLL
     for (unsigned byte = 0; byte < kT * 16 * sizeof(Number); byte += 64)
       fetch(reinterpret_cast<const std::byte*>(next + token * stride) + byte);
@@ -174,11 +180,11 @@ struct TileValues<Type, kT, true> {
       : tiles(reinterpret_cast<const Tile*>(values.of[tile]) + vector / 2),
         next(reinterpret_cast<const Tile*>(values.next[tile]) + vector / 2),
         first(tiles[0]), last(tiles[kBlocks - 1]), half(vector % 2) {}
-  HEARTH_ALWAYS_INLINE F at(unsigned token, unsigned t) const {
+  HEARTH_ALWAYS_INLINE F at(size_t token, unsigned t) const {
     return (t < 2 ? first : last).at(token, kT == 1 ? half : t % 2);
   }
   HEARTH_ALWAYS_INLINE F scales(unsigned block) const { return (block == 0 ? first : last).scales(); }
-  HEARTH_ALWAYS_INLINE void fetch_ahead(unsigned token) const {
+  HEARTH_ALWAYS_INLINE void fetch_ahead(size_t token) const {
     HEARTH_UNROLL
     for (unsigned b = 0; b < kBlocks; ++b) fetch(reinterpret_cast<const std::byte*>(next + b) + token * (sizeof(Tile) / 16));
   }
@@ -210,7 +216,7 @@ HEARTH_ALWAYS_INLINE void mix_vectors(const float* weights, const PartTiles& val
     }
     const unsigned from = first > tile * kKvTile ? first - tile * kKvTile : 0, left = end - tile * kKvTile;
     const unsigned to = left < kKvTile ? left : kKvTile;
-    for (unsigned token = from; token < to; ++token) {
+    const auto mix_token = [&](size_t token) HEARTH_LAMBDA {
       if constexpr (kQ <= kDirectQueries) at.fetch_ahead(token);
       F value[kT];
       HEARTH_UNROLL
@@ -219,12 +225,18 @@ HEARTH_ALWAYS_INLINE void mix_vectors(const float* weights, const PartTiles& val
       for (unsigned q = 0; q < kQ; ++q) {
         HEARTH_UNROLL
         for (unsigned t = 0; t < kT; ++t) {
-          const float weight = Type::kScaled ? products[kT > 2 ? t / 2 : 0][q][token]
-                                             : weights[q * kAttentionPart + tile * kKvTile + token];
-          sums[q][t] = Simd::fma(Simd::set1(weight), value[t], sums[q][t]);
+          const float* weight = Type::kScaled ? &products[kT > 2 ? t / 2 : 0][q][token]
+                                              : weights + q * kAttentionPart + tile * kKvTile + token;
+          sums[q][t] = multiply_add<kQ>(weight, value[t], sums[q][t]);
         }
       }
+    };
+    size_t token = from;
+    for (; token + 4 <= to; token += 4) {
+      HEARTH_UNROLL
+      for (size_t i = 0; i < 4; ++i) mix_token(token + i);
     }
+    for (; token < to; ++token) mix_token(token);
   }
   HEARTH_UNROLL
   for (unsigned q = 0; q < kQ; ++q) {

@@ -75,6 +75,7 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F fma(F a, F b, F c) {
     return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
   }
+  static HEARTH_ALWAYS_INLINE F fma(const float* a, F b, F c) { return fma(set1(*a), b, c); }
   static HEARTH_ALWAYS_INLINE F fnma(F a, F b, F c) {
     return {_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi)};
   }

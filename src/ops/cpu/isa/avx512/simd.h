@@ -54,6 +54,11 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F mul(F a, F b) { return _mm512_mul_ps(a, b); }
   static HEARTH_ALWAYS_INLINE F div(F a, F b) { return _mm512_div_ps(a, b); }
   static HEARTH_ALWAYS_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  // A number that several vectors meet, g++ would keep in a register: on Zen 4 that costs a quarter of the speed beside conversions.
+  static HEARTH_ALWAYS_INLINE F fma(const float* a, F b, F c) {
+    asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c) : "v"(b), "m"(*a));
+    return c;
+  }
   static HEARTH_ALWAYS_INLINE F fnma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }
   static HEARTH_ALWAYS_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
   static HEARTH_ALWAYS_INLINE F min(F a, F b) { return _mm512_min_ps(a, b); }

@@ -92,6 +92,7 @@ struct Simd {
   static HEARTH_ALWAYS_INLINE F fma(F a, F b, F c) {
     return floats([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
   }
+  static HEARTH_ALWAYS_INLINE F fma(const float* a, F b, F c) { return fma(set1(*a), b, c); }
   static HEARTH_ALWAYS_INLINE F fnma(F a, F b, F c) {
     return floats([&](int i) { return c.v[i] - a.v[i] * b.v[i]; });
   }
