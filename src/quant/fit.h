@@ -1,7 +1,7 @@
 #pragma once
 // Least squares for encoders: which scales and codes bring a block closest to its weights, in the sum of
-// importance * squared error. One search serves all formats of the form
-//   weight = (scale * sub_scale[group]) * code - min * sub_min[group]
+// importance * squared error. Scales are searched over candidates, refined by weighted regression, rounded to what the
+// block can store, and only then the codes are rounded, each to its nearest.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -23,18 +23,14 @@ struct Samples {
   }
 };
 
-// Candidates for a scale: those that bring the largest magnitude to `steps` places from first down to last, denser towards
-// first, where a code of the farthest weight still is the farthest code.
+// Candidates for a scale: those that bring the largest magnitude to `steps` evenly spaced places from first to last.
 struct Sweep {
   float first, last;
   int steps;
-  float at(int step) const {
-    const float part = static_cast<float>(step) / static_cast<float>(steps - 1);
-    return first + (last - first) * part * part;
-  }
+  float at(int step) const { return first + (last - first) * static_cast<float>(step) / static_cast<float>(steps - 1); }
 };
 
-// All integers from lo to hi; the magnitudes are at most 128.
+// All integers from lo to hi; 0 is one of them, the magnitudes are at most 128.
 struct Range {
   int lo, hi;
 
@@ -85,22 +81,30 @@ class Table {
 
 Fp16 to_fp16(double v);  // saturates at the largest finite one; NaN becomes 0
 
-// What a block holds beside its codes: per group a multiple of the block's scale and one of its minimum. Formats without
-// such multiples have one group, and formats without a minimum the multiple 0.
-struct Scheme {
-  size_t groups = 1;  // of equal size, at most 16
-  Range sub_scale{1, 1};
-  Range sub_min{0, 0};
-};
+// value = scale * code. Writes the codes.
+Fp16 fit_scale(const Samples& x, Range range, std::span<int8_t> codes);
+Fp16 fit_scale(const Samples& x, const Table& table, std::span<int8_t> codes);
 
-struct Scales {
-  Fp16 scale{}, min{};  // the minimum may be negative
-  std::array<int8_t, 16> sub_scale{}, sub_min{};
+// value = scale * code - min, codes 0..max_code.
+struct Line {
+  Fp16 scale, min;
 };
+Line fit_line(const Samples& x, int max_code, std::span<int8_t> codes);
 
-// The scales of a block and, written to `codes`, the codes nearest to its weights under them.
-Scales fit(const Samples& x, Range code_set, const Scheme& scheme, std::span<int8_t> codes);
-Scales fit(const Samples& x, const Table& code_set, const Scheme& scheme, std::span<int8_t> codes);
+// value = (scale * sub_scale[group]) * code, groups of equal size.
+struct SubScales {
+  Fp16 scale{};
+  std::array<int8_t, 16> sub_scale{};
+};
+SubScales fit_sub_scales(const Samples& x, size_t groups, Range range, Range sub_range, std::span<int8_t> codes);
+SubScales fit_sub_scales(const Samples& x, size_t groups, const Table& table, Range sub_range, std::span<int8_t> codes);
+
+// value = (scale * sub_scale[group]) * code - min * sub_min[group], codes 0..max_code, subs 0..max_sub.
+struct SubLines {
+  Fp16 scale{}, min{};
+  std::array<uint8_t, 16> sub_scale{}, sub_min{};
+};
+SubLines fit_sub_lines(const Samples& x, size_t groups, int max_code, int max_sub, std::span<int8_t> codes);
 
 // For a given scale: the nearest codes, and the sum of importance * squared error.
 double round_to(const Table& table, float scale, const Samples& x, std::span<int8_t> codes);

@@ -34,7 +34,7 @@ struct Q2_0 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[64];
-    b = {.scale = fit(x, kCodes, {}, codes).scale, .pairs = {}};
+    b = {.scale = fit_scale(x, kCodes, codes), .pairs = {}};
     for (size_t i = 0; i < 64; ++i) b.pairs[i / 4] |= static_cast<uint8_t>((codes[i] + 1) << 2 * (i % 4));
   }
 };

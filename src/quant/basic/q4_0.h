@@ -31,7 +31,7 @@ struct Q4_0 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[32];
-    b.scale = fit(x, kCodes, {}, codes).scale;
+    b.scale = fit_scale(x, kCodes, codes);
     for (size_t i = 0; i < 16; ++i) b.nibbles[i] = static_cast<uint8_t>((codes[i] + 8) | (codes[i + 16] + 8) << 4);
   }
 };

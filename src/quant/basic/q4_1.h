@@ -32,7 +32,7 @@ struct Q4_1 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[32];
-    const Scales line = fit(x, kCodes, {.sub_min = {1, 1}}, codes);
+    const Line line = fit_line(x, kCodes.hi, codes);
     b.scale = line.scale;
     b.offset = Fp16::from(-line.min);
     for (size_t i = 0; i < 16; ++i) b.nibbles[i] = static_cast<uint8_t>(codes[i] | codes[i + 16] << 4);

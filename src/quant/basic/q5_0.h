@@ -31,7 +31,7 @@ struct Q5_0 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[32];
-    b.scale = fit(x, kCodes, {}, codes).scale;
+    b.scale = fit_scale(x, kCodes, codes);
     join_five_bits(codes, 16, b.high, b.nibbles);
   }
 };

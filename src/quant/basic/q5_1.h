@@ -32,7 +32,7 @@ struct Q5_1 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[32];
-    const Scales line = fit(x, kCodes, {.sub_min = {1, 1}}, codes);
+    const Line line = fit_line(x, kCodes.hi, codes);
     b.scale = line.scale;
     b.offset = Fp16::from(-line.min);
     join_five_bits(codes, 0, b.high, b.nibbles);

@@ -28,7 +28,7 @@ struct Q8_0 {
   }
 
   // Without -128: dot products elsewhere negate codes.
-  static void encode(const Samples& x, Block& b) { b.scale = fit(x, Range{-127, 127}, {}, b.codes).scale; }
+  static void encode(const Samples& x, Block& b) { b.scale = fit_scale(x, Range{-127, 127}, b.codes); }
 };
 
 }  // namespace hearth::quant

@@ -32,10 +32,10 @@ struct Q2_K {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    const Scales fitted = fit(x, kCodes, {.groups = 16, .sub_scale = {0, 15}, .sub_min = {0, 15}}, codes);
-    b = {.subs = {}, .pairs = {}, .scale = fitted.scale, .min = fitted.min};
+    const SubLines lines = fit_sub_lines(x, 16, kCodes.hi, 15, codes);
+    b = {.subs = {}, .pairs = {}, .scale = lines.scale, .min = lines.min};
     for (size_t g = 0; g < 16; ++g) {
-      b.subs[g] = static_cast<uint8_t>(fitted.sub_scale[g] | fitted.sub_min[g] << 4);
+      b.subs[g] = static_cast<uint8_t>(lines.sub_scale[g] | lines.sub_min[g] << 4);
       for (size_t i = 0; i < 16; ++i) b.pairs[first_byte(g) + i] |= static_cast<uint8_t>(codes[16 * g + i] << shift(g));
     }
   }

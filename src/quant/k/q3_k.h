@@ -38,10 +38,10 @@ struct Q3_K {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    const Scales fitted = fit(x, kCodes, {.groups = 16, .sub_scale = {-32, 31}}, codes);
-    b = {.high = {}, .pairs = {}, .subs = {}, .scale = fitted.scale};
+    const SubScales scales = fit_sub_scales(x, 16, kCodes, {-32, 31}, codes);
+    b = {.high = {}, .pairs = {}, .subs = {}, .scale = scales.scale};
     for (size_t g = 0; g < 16; ++g) {
-      const int sub = fitted.sub_scale[g] + 32;
+      const int sub = scales.sub_scale[g] + 32;
       b.subs[g % 8] |= static_cast<uint8_t>((sub & 15) << g / 8 * 4);
       b.subs[8 + g % 4] |= static_cast<uint8_t>(sub >> 4 << g / 4 * 2);
       for (size_t i = 0; i < 16; ++i) {

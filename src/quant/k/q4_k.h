@@ -33,8 +33,8 @@ struct Q4_K {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    const Scales fitted = fit(x, kCodes, {.groups = 8, .sub_scale = {0, 63}, .sub_min = {0, 63}}, codes);
-    b = {.scale = fitted.scale, .min = fitted.min, .subs = Scales6::from(fitted.sub_scale, fitted.sub_min), .nibbles = {}};
+    const SubLines lines = fit_sub_lines(x, 8, kCodes.hi, 63, codes);
+    b = {.scale = lines.scale, .min = lines.min, .subs = Scales6::from(lines.sub_scale, lines.sub_min), .nibbles = {}};
     for (size_t i = 0; i < 256; ++i)
       b.nibbles[i / 64 * 32 + i % 32] |= static_cast<uint8_t>(codes[i] << i % 64 / 32 * 4);
   }

@@ -35,10 +35,10 @@ struct Q5_K {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    const Scales fitted = fit(x, kCodes, {.groups = 8, .sub_scale = {0, 63}, .sub_min = {0, 63}}, codes);
-    b = {.scale = fitted.scale,
-         .min = fitted.min,
-         .subs = Scales6::from(fitted.sub_scale, fitted.sub_min),
+    const SubLines lines = fit_sub_lines(x, 8, kCodes.hi, 63, codes);
+    b = {.scale = lines.scale,
+         .min = lines.min,
+         .subs = Scales6::from(lines.sub_scale, lines.sub_min),
          .high = {},
          .nibbles = {}};
     for (size_t i = 0; i < 256; ++i) {

@@ -37,9 +37,9 @@ struct Q6_K {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    const Scales fitted = fit(x, kCodes, {.groups = 16, .sub_scale = {-128, 127}}, codes);
-    b = {.nibbles = {}, .pairs = {}, .subs = {}, .scale = fitted.scale};
-    std::ranges::copy(fitted.sub_scale, b.subs);
+    const SubScales scales = fit_sub_scales(x, 16, kCodes, {-128, 127}, codes);
+    b = {.nibbles = {}, .pairs = {}, .subs = {}, .scale = scales.scale};
+    std::ranges::copy(scales.sub_scale, b.subs);
     for (size_t i = 0; i < 256; ++i) {
       const int code = codes[i] + 32;
       b.nibbles[nibble_byte(i)] |= static_cast<uint8_t>((code & 15) << i % 128 / 64 * 4);

@@ -17,7 +17,7 @@ struct Scales6 {
   int min(size_t group) const {
     return group < 4 ? bytes[group + 4] & 63 : bytes[group + 4] >> 4 | (bytes[group] >> 6) << 4;
   }
-  static Scales6 from(const std::array<int8_t, 16>& scales, const std::array<int8_t, 16>& mins) {
+  static Scales6 from(const std::array<uint8_t, 16>& scales, const std::array<uint8_t, 16>& mins) {
     Scales6 packed;
     for (size_t g = 0; g < 4; ++g) {
       packed.bytes[g] = static_cast<uint8_t>(scales[g] | scales[g + 4] >> 4 << 6);

@@ -39,7 +39,7 @@ struct IQ4_NL {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[32];
-    b.scale = fit(x, kNearest, {}, codes).scale;
+    b.scale = fit_scale(x, kNearest, codes);
     look_back<16>(kTable, codes, b.nibbles);
   }
 };

@@ -42,10 +42,10 @@ struct IQ4_XS {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    const Scales fitted = fit(x, IQ4_NL::kNearest, {.groups = 8, .sub_scale = {-32, 31}}, codes);
-    b = {.scale = fitted.scale, .subs_top = 0, .subs_low = {}, .nibbles = {}};
+    const SubScales scales = fit_sub_scales(x, 8, IQ4_NL::kNearest, {-32, 31}, codes);
+    b = {.scale = scales.scale, .subs_top = 0, .subs_low = {}, .nibbles = {}};
     for (size_t g = 0; g < 8; ++g) {
-      const int sub = fitted.sub_scale[g] + 32;
+      const int sub = scales.sub_scale[g] + 32;
       b.subs_low[g / 2] |= static_cast<uint8_t>((sub & 15) << g % 2 * 4);
       b.subs_top = static_cast<uint16_t>(b.subs_top | sub >> 4 << 2 * g);
       look_back<16>(kTable, codes + 32 * g, b.nibbles + 16 * g);

@@ -34,7 +34,7 @@ struct TQ1_0 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    b.scale = fit(x, kCodes, {}, codes).scale;
+    b.scale = fit_scale(x, kCodes, codes);
     for (const Run& run : kRuns)
       for (size_t i = 0; i < run.bytes; ++i) {
         int number = 0;  // of five digits; the last run leaves its fifth zero

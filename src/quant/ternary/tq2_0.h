@@ -31,7 +31,7 @@ struct TQ2_0 {
 
   static void encode(const Samples& x, Block& b) {
     int8_t codes[256];
-    b = {.pairs = {}, .scale = fit(x, Range{-1, 1}, {}, codes).scale};
+    b = {.pairs = {}, .scale = fit_scale(x, Range{-1, 1}, codes)};
     for (size_t i = 0; i < 256; ++i)
       b.pairs[i / 128 * 32 + i % 32] |= static_cast<uint8_t>((codes[i] + 1) << i % 128 / 32 * 2);
   }
